@@ -1,0 +1,65 @@
+# Every target has a line in `make help`. The first two need nothing but Go, make and git.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+GO      ?= go
+BUF     := node_modules/.bin/buf
+SQLC    := $(GO) tool -modfile=tools/sqlc/go.mod sqlc
+LINT    := $(GO) tool -modfile=tools/golangci/go.mod golangci-lint
+TESTENV := $(GO) run ./tools/testenv --
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X github.com/mindspace-app/mindspace/app.version=$(VERSION)
+# The contract that must not break: what main holds. A clone without that branch compares with the last commit.
+AGAINST ?= $(shell git rev-parse -q --verify origin/main 2>/dev/null || git rev-parse -q --verify main 2>/dev/null || git rev-parse HEAD)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Start everything on http://localhost:8080, with data, until Ctrl-C
+	@exec bin/mindspace up
+
+.PHONY: build
+build: ## Build bin/mindspace
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mindspace ./cmd/mindspace
+
+.PHONY: test
+test: ## Run all tests against a throwaway PostgreSQL and Redis
+	@$(TESTENV) $(GO) test ./...
+
+.PHONY: race
+race: ## Run all tests under the race detector
+	@$(TESTENV) $(GO) test -race ./...
+
+.PHONY: gen
+gen: node_modules ## Regenerate gen/ and the pages from proto, queries and templates
+	@$(BUF) format -w
+	@$(BUF) generate
+	@$(SQLC) generate
+	@$(GO) tool templ fmt console
+	@$(GO) tool templ generate -log-level error
+
+.PHONY: check
+check: gen ## Everything that guards main besides the tests
+	@status=$$(git status --porcelain -- gen console proto); if [ -n "$$status" ]; then \
+		echo "generated files differ from what is committed:"; echo "$$status"; git --no-pager diff --stat -- gen console proto; exit 1; fi
+	@$(BUF) lint
+	@$(BUF) breaking --against '.git#ref=$(AGAINST)'
+	@$(SQLC) diff
+	@$(GO) run ./tools/testenv --migrate -- $(SQLC) vet
+	@$(GO) mod tidy -diff
+	@$(GO) vet ./...
+	@$(LINT) run ./...
+
+.PHONY: bench
+bench: ## Compare with a bare net/http + pgx server, in one run
+	@$(GO) run ./bench
+
+.PHONY: clean
+clean: ## Remove what was built (never your data in .mindspace)
+	@rm -rf bin node_modules bench/out
+
+node_modules: package.json package-lock.json
+	@npm ci --no-audit --no-fund --silent
+	@touch node_modules
