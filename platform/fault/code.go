@@ -1,0 +1,182 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strconv"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connectproto"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// Domain is the ErrorInfo.domain of every reason that this system sends.
+const Domain = "mindspace"
+
+// internalMessage is all that a caller learns of an error that is not a fault.
+const internalMessage = "something went wrong on our side; the request id helps us to find it"
+
+// codes is the one table from kinds to Connect codes.
+var codes = [...]connect.Code{
+	KindInternal:        connect.CodeInternal,
+	KindInvalid:         connect.CodeInvalidArgument,
+	KindUnauthenticated: connect.CodeUnauthenticated,
+	KindDenied:          connect.CodePermissionDenied,
+	KindNotFound:        connect.CodeNotFound,
+	KindExists:          connect.CodeAlreadyExists,
+	KindConflict:        connect.CodeAborted,
+	KindPrecondition:    connect.CodeFailedPrecondition,
+	KindExhausted:       connect.CodeResourceExhausted,
+	KindUnavailable:     connect.CodeUnavailable,
+}
+
+// Code is the Connect code of the kind.
+func (k Kind) Code() connect.Code {
+	if int(k) < len(codes) {
+		return codes[k]
+	}
+	return connect.CodeInternal
+}
+
+// kindOfCode is the way back, for a caller that got a code from another service.
+func kindOfCode(code connect.Code) Kind {
+	for kind, c := range codes {
+		if c == code {
+			return Kind(kind)
+		}
+	}
+	return KindInternal
+}
+
+// Connect gives the error as Connect sends it: code, public message and details
+// (google.rpc.BadRequest, ErrorInfo, RetryInfo). The cause stays local.
+func (e *Error) Connect() *connect.Error {
+	c := connect.NewError(e.kind.Code(), e.message).WithCause(e)
+	if len(e.fields) > 0 {
+		c = withDetail(c, badRequest(e.fields))
+	}
+	if e.reason != "" {
+		c = withDetail(c, &errdetails.ErrorInfo{Reason: e.reason, Domain: Domain})
+	}
+	if e.retryAfter > 0 {
+		c = withDetail(c, &errdetails.RetryInfo{RetryDelay: durationpb.New(e.retryAfter)})
+	}
+	return c
+}
+
+func badRequest(fields []Field) *errdetails.BadRequest {
+	bad := &errdetails.BadRequest{FieldViolations: make([]*errdetails.BadRequest_FieldViolation, 0, len(fields))}
+	for _, f := range fields {
+		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field: f.Path, Description: f.Description, Reason: f.Reason,
+		})
+	}
+	return bad
+}
+
+// withDetail adds a detail; one that cannot be encoded (text that is not UTF-8) is left out rather than hiding the error itself.
+func withDetail(c *connect.Error, detail proto.Message) *connect.Error {
+	encoded, err := connectproto.NewErrorDetail(detail)
+	if err != nil {
+		return c
+	}
+	return c.WithDetail(encoded)
+}
+
+// RetryAfterSeconds is the value of the HTTP header Retry-After: whole seconds, rounded up; "" when not said.
+func (e *Error) RetryAfterSeconds() string {
+	if e.retryAfter <= 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(math.Ceil(e.retryAfter.Seconds())), 10)
+}
+
+// FromClient gives the fault that another service of ours answered with, for a caller that passes it on or shows it:
+// kind, message, reason, fields and retry delay. An error that is no such answer comes back as it is.
+func FromClient(err error) error {
+	var remote *connect.Error
+	if !errors.As(err, &remote) || !remote.IsRemote() {
+		return err
+	}
+	kind := kindOfCode(remote.Code())
+	if kind == KindInternal {
+		return err
+	}
+	e := &Error{kind: kind, message: remote.Message(), cause: err}
+	for _, detail := range remote.Details() {
+		e.addDetail(detail)
+	}
+	return e
+}
+
+func (e *Error) addDetail(detail *connect.ErrorDetail) {
+	msg, err := connectproto.UnmarshalErrorDetail(detail)
+	if err != nil {
+		return // a detail of a newer version: the code and message still stand
+	}
+	switch d := msg.(type) {
+	case *errdetails.BadRequest:
+		for _, v := range d.GetFieldViolations() {
+			e.fields = append(e.fields, Field{Path: v.GetField(), Description: v.GetDescription(), Reason: v.GetReason()})
+		}
+	case *errdetails.ErrorInfo:
+		e.reason = d.GetReason()
+	case *errdetails.RetryInfo:
+		e.retryAfter = d.GetRetryDelay().AsDuration()
+	}
+}
+
+// Classifier recognises the errors of one dependency, for example a database that is away. It gives nil for what it does not know.
+type Classifier func(error) *Error
+
+// Resolve finds what the caller may be told of err:
+// the fault in its chain; the reason why the context ended; what a classifier recognises;
+// a plain connection or deadline problem. It gives nil when err is none of these, and is then internal.
+func Resolve(ctx context.Context, err error, classifiers ...Classifier) *connect.Error {
+	if e, ok := As(err); ok {
+		return e.Connect()
+	}
+	if e, ok := As(context.Cause(ctx)); ok && ctx.Err() != nil {
+		return e.Connect()
+	}
+	if c := ofConnect(err); c != nil {
+		return c
+	}
+	switch {
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return connect.NewError(connect.CodeCanceled, "the caller went away").WithCause(err)
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
+		return connect.NewError(connect.CodeDeadlineExceeded, "this took longer than the call may take").WithCause(err)
+	}
+	for _, classify := range classifiers {
+		if e := classify(err); e != nil {
+			return e.Connect()
+		}
+	}
+	return nil
+}
+
+// ofConnect handles errors that are Connect's own. Those made in this process (a body that does not parse, a message that is too long)
+// keep code and text. Of those that another service answered with, only the passing ones keep their code, and none its text.
+func ofConnect(err error) *connect.Error {
+	var c *connect.Error
+	if !errors.As(err, &c) {
+		return nil
+	}
+	switch c.Code() {
+	case connect.CodeUnknown, connect.CodeInternal, connect.CodeDataLoss:
+		return nil
+	case connect.CodeUnavailable, connect.CodeCanceled, connect.CodeDeadlineExceeded:
+		if c.IsRemote() {
+			return connect.NewError(c.Code(), "another service that this needs is away").WithCause(err)
+		}
+	default:
+		if c.IsRemote() {
+			return nil
+		}
+	}
+	return c
+}
