@@ -1,0 +1,54 @@
+package rpc
+
+import (
+	"context"
+	"strings"
+
+	"connectrpc.com/connect/v2"
+
+	"github.com/mindspace-app/mindspace/platform/fault"
+	"github.com/mindspace-app/mindspace/platform/identity"
+)
+
+// Authenticator tells who presents a credential. It answers with fault.Unauthenticated when the credential is not good (any more).
+type Authenticator interface {
+	Authenticate(ctx context.Context, credential string) (identity.Caller, error)
+}
+
+// authenticate finds out who calls from the authorization header alone. An in-process call shares its caller's context,
+// so what that context says of an identity is always replaced.
+func authenticate(authenticator Authenticator) connect.ServerInterceptor {
+	return func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			caller, err := callerOf(ctx, authenticator)
+			if err != nil {
+				return err
+			}
+			if !caller.Anonymous() || !identity.CallerFrom(ctx).Anonymous() {
+				ctx = identity.WithCaller(ctx, caller)
+			}
+			return next(ctx, spec, stream)
+		}
+	}
+}
+
+func callerOf(ctx context.Context, authenticator Authenticator) (identity.Caller, error) {
+	info, ok := connect.CallInfoForServerContext(ctx)
+	if !ok || authenticator == nil {
+		return identity.Caller{}, nil
+	}
+	header := info.RequestHeader().Get("Authorization")
+	if header == "" {
+		return identity.Caller{}, nil
+	}
+	scheme, credential, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") || credential == "" {
+		return identity.Caller{}, fault.Unauthenticated("the authorization header must be: Bearer <token>").WithReason("CREDENTIAL_MALFORMED")
+	}
+	caller, err := authenticator.Authenticate(ctx, credential)
+	if err != nil {
+		return identity.Caller{}, err
+	}
+	caller.Credential = credential
+	return caller, nil
+}

@@ -1,0 +1,59 @@
+package rpc
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connecthttp"
+)
+
+const (
+	// maxMessageBytes bounds one message of a request.
+	maxMessageBytes = 1 << 20
+	// compressMinBytes is the size from which compressing an answer is worth its CPU.
+	compressMinBytes = 1 << 10
+)
+
+// MountPublic installs the server's methods on the public port: Connect, gRPC and gRPC-Web.
+// Methods that only services may call get no route there: a caller cannot tell them from methods that do not exist.
+// What has no route is left to the mux.
+// compressors are in order of preference.
+func (s *Server) MountPublic(mux *http.ServeMux, compressors ...connect.Compressor) error {
+	if err := s.Check(); err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	hidden := map[string]bool{}
+	for spec := range s.Specs() {
+		if r, err := s.policies.of(spec); err == nil && r.onlyServices() {
+			hidden[spec.Procedure] = true
+		}
+	}
+	connecthttp.Mount(publicMux{mux: mux, hidden: hidden}, s.Server,
+		connecthttp.WithCodecs(codecs()...),
+		connecthttp.WithCompressors(compressors...),
+		connecthttp.WithCompressMinBytes(compressMinBytes),
+		connecthttp.WithReadMaxBytes(maxMessageBytes),
+	)
+	return nil
+}
+
+// publicMux leaves out the hidden procedures, and Connect's own answer to unknown ones: the edge gives one for all that no route answers.
+type publicMux struct {
+	mux    *http.ServeMux
+	hidden map[string]bool
+}
+
+// Handle registers the handler of a procedure that is not hidden.
+func (m publicMux) Handle(pattern string, handler http.Handler) {
+	if !m.hidden[pattern] && !strings.HasSuffix(pattern, "/") {
+		m.mux.Handle(pattern, handler)
+	}
+}
+
+// serviceOf is "mindspace.content.v1.ContentService" of "/mindspace.content.v1.ContentService/ListMeditations".
+func serviceOf(procedure string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(procedure, "/"), "/")
+	return name
+}
