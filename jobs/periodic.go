@@ -1,0 +1,17 @@
+package jobs
+
+import (
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/mindspace-app/mindspace/platform/queue"
+)
+
+// Periodic is the table of everything that happens by the clock. Whatever stands here must bear to run late, or twice.
+func Periodic() []*river.PeriodicJob {
+	return []*river.PeriodicJob{
+		queue.Periodic("audit_seal", time.Minute, 0, SealAuditArgs{}),
+		queue.Periodic("idempotency_keys_purge", time.Hour, 7*time.Minute, PurgeIdempotencyKeysArgs{}),
+	}
+}

@@ -1,0 +1,67 @@
+package content
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/mindspace-app/mindspace/gen/db/contentdb"
+	contentv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1"
+	"github.com/mindspace-app/mindspace/platform/locale"
+)
+
+// match is where a page of search results ends: ranks fall, and equal ranks follow the catalogue.
+type match struct {
+	Rank     float64   `json:"r"`
+	Position int32     `json:"p"`
+	ID       uuid.UUID `json:"i"`
+}
+
+// bestMatch is before every match: no rank is higher.
+var bestMatch = match{Rank: math.MaxFloat64}
+
+// SearchMeditations finds published meditations by their words, best first. Faults: Invalid (pageToken).
+func (s *Service) SearchMeditations(ctx context.Context, req *contentv1.SearchMeditationsRequest) (*contentv1.SearchMeditationsResponse, error) {
+	size, language := pageSize(req.GetPageSize()), locale.Of(req.GetLocale())
+	words := locale.Words(locale.Fold(language, req.GetQuery()))
+	scope := strings.Join(append([]string{"SearchMeditations", language}, words...), "|")
+	after := bestMatch
+	if token := req.GetPageToken(); token != "" {
+		if err := s.cursors.Decode(scope, token, &after); err != nil {
+			return nil, err
+		}
+	}
+	res := &contentv1.SearchMeditationsResponse{}
+	if len(words) == 0 {
+		return res, nil
+	}
+	rows, err := contentdb.New(s.pool).SearchMeditations(ctx, contentdb.SearchMeditationsParams{
+		Locale:        language,
+		Phrase:        strings.Join(words, " "),
+		Head:          strings.Join(words[:len(words)-1], " "),
+		Prefix:        words[len(words)-1],
+		AfterRank:     after.Rank,
+		AfterPosition: after.Position,
+		AfterID:       after.ID,
+		PageSize:      size + 1,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("search meditations: %w", err)
+	}
+	if len(rows) > int(size) {
+		last := rows[size-1]
+		m := last.ContentLocalisedMeditation
+		res.NextPageToken, err = s.cursors.Encode(scope, match{Rank: last.Rank, Position: m.Position, ID: m.ID})
+		if err != nil {
+			return nil, err
+		}
+		rows = rows[:size]
+	}
+	for _, row := range rows {
+		res.Meditations = append(res.Meditations, meditation(row.ContentLocalisedMeditation))
+	}
+	return res, nil
+}

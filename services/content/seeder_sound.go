@@ -1,0 +1,120 @@
+package content
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"gocloud.dev/blob"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mindspace-app/mindspace/gen/db/contentdb"
+	"github.com/mindspace-app/mindspace/services/content/sound"
+)
+
+// soundVersion is part of the key of a rendered sound: raise it when package sound would write other bytes for the same code.
+const soundVersion = "1"
+
+// renderedSound is a sound in the blob store.
+type renderedSound struct {
+	Code            string  `json:"code"`
+	Key             string  `json:"key"`
+	ContentType     string  `json:"content_type"`
+	SizeBytes       int64   `json:"size_bytes"`
+	SHA256          []byte  `json:"sha256"`
+	DurationSeconds float64 `json:"duration_seconds"`
+	Loops           bool    `json:"loops"`
+}
+
+// sounds makes sure that every sound is in the blob store and tells what is there. What is there already is not rendered again.
+func (s *Seeder) sounds(ctx context.Context) ([]renderedSound, error) {
+	codes := sound.Codes()
+	all := make([]renderedSound, len(codes))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, code := range codes {
+		group.Go(func() (err error) {
+			all[i], err = s.sound(ctx, code)
+			return err
+		})
+	}
+	return all, group.Wait()
+}
+
+func (s *Seeder) sound(ctx context.Context, code string) (renderedSound, error) {
+	info, err := sound.Describe(code)
+	if err != nil {
+		return renderedSound{}, err
+	}
+	r := renderedSound{
+		Code: code, Key: "sounds/" + code + "-" + soundVersion + ".flac",
+		ContentType: info.ContentType, DurationSeconds: info.DurationSeconds, Loops: info.Loop,
+	}
+	if present, err := s.present(ctx, &r); err != nil || present {
+		return r, err
+	}
+	var file bytes.Buffer
+	if _, err := sound.Render(code, &file); err != nil {
+		return r, err
+	}
+	sum := sha256.Sum256(file.Bytes())
+	r.SHA256, r.SizeBytes = sum[:], int64(file.Len())
+	err = s.blobs.WriteAll(ctx, r.Key, file.Bytes(), &blob.WriterOptions{
+		ContentType: r.ContentType, CacheControl: "public, max-age=31536000, immutable",
+		Metadata: map[string]string{checksumKey: hex.EncodeToString(r.SHA256)},
+	})
+	if err != nil {
+		return r, fmt.Errorf("store sound %s: %w", code, err)
+	}
+	return r, nil
+}
+
+// checksumKey is the metadata of a blob that holds its SHA-256 in hex.
+const checksumKey = "sha256"
+
+// present fills in what the store knows of a sound that it holds whole.
+func (s *Seeder) present(ctx context.Context, r *renderedSound) (bool, error) {
+	exists, err := s.blobs.Exists(ctx, r.Key)
+	if err != nil || !exists {
+		return false, wrap("look for sound", err)
+	}
+	attributes, err := s.blobs.Attributes(ctx, r.Key)
+	if err != nil {
+		return false, wrap("look at sound", err)
+	}
+	r.SHA256, err = hex.DecodeString(attributes.Metadata[checksumKey])
+	if err != nil || len(r.SHA256) != sha256.Size {
+		return false, nil // made by hand or half written: render it again
+	}
+	r.SizeBytes = attributes.Size
+	return true, nil
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// writeMedia registers the sounds and gives their ids by code.
+func writeMedia(ctx context.Context, q *contentdb.Queries, sounds []renderedSound, now time.Time) (map[string]uuid.UUID, error) {
+	ids := make(map[string]uuid.UUID, len(sounds))
+	for _, r := range sounds {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, err
+		}
+		ids[r.Code], err = q.UpsertMedia(ctx, contentdb.UpsertMediaParams{
+			ID: id, BlobKey: r.Key, ContentType: r.ContentType, SizeBytes: r.SizeBytes, Sha256: r.SHA256,
+			DurationSeconds: r.DurationSeconds, Loops: r.Loops, CreatedAt: now,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("write media %s: %w", r.Key, err)
+		}
+	}
+	return ids, nil
+}
