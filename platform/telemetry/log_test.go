@@ -165,7 +165,7 @@ func TestFileThatCannotBeWrittenCostsNoLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closer.Close() //nolint:errcheck // the file is gone
+	defer closer.Close()
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}

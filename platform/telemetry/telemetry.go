@@ -5,11 +5,14 @@
 package telemetry
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel"
 )
 
@@ -24,6 +27,17 @@ func Install(tracing *Tracing, metrics *Metrics, logger *slog.Logger) {
 		otel.SetTracerProvider(tracing.Provider())
 	}
 	otel.SetMeterProvider(metrics.MeterProvider())
+	redis.SetLogger(redisLog{logger})
+}
+
+// redisLog takes what the Redis client would print by itself. It is for debugging: whoever uses Redis tells of an outage once, this tells of each attempt.
+type redisLog struct{ logger *slog.Logger }
+
+// Printf implements the client's own logging interface.
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	if l.logger.Enabled(ctx, slog.LevelDebug) {
+		l.logger.DebugContext(ctx, "redis client", "says", fmt.Sprintf(format, args...))
+	}
 }
 
 // complaintInterval is how often OpenTelemetry may complain in the log. A collector that is away fails every few seconds.

@@ -1,0 +1,176 @@
+package app
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/mindspace-app/mindspace/migrations"
+	"github.com/mindspace-app/mindspace/platform/cache/redistest"
+	"github.com/mindspace-app/mindspace/platform/postgres/pgtest"
+	"github.com/mindspace-app/mindspace/platform/telemetry/telemetrytest"
+)
+
+// configured is a valid configuration on a database and a Redis of the test's own.
+func configured(t *testing.T) Config {
+	t.Helper()
+	keyring := filepath.Join(t.TempDir(), "keyring.json")
+	if err := CreateKeys(keyring); err != nil {
+		t.Fatal(err)
+	}
+	return Config{
+		Environment: Production, DatabaseURL: pgtest.URL(t, migrations.FS), DatabaseMaxConns: 4, RedisURL: redistest.New(t), BlobURL: "mem://",
+		KeysFile: keyring, Addr: "127.0.0.1:0", LimitScale: 1, AddressPerSecond: 100, DrainGrace: 10 * time.Second, LogLevel: "error", LogFormat: "json",
+	}
+}
+
+// Every metric of a whole process is in the documentation, with its labels.
+func TestMetricsAreDocumented(t *testing.T) {
+	t.Parallel()
+	a, err := New(t.Context(), configured(t), []string{"all"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if _, err := a.publicHandler(); err != nil { // registers the edge's
+		t.Fatal(err)
+	}
+	a.health.Report(t.Context())
+	telemetrytest.Documented(t, a.metrics.Registry(), "../docs/metrics.md")
+}
+
+func TestConfigurationIsCheckedAsAWhole(t *testing.T) {
+	t.Parallel()
+	good := configured(t)
+	if err := good.check(); err != nil {
+		t.Fatalf("a good one: %v", err)
+	}
+	for setting, spoil := range map[string]func(*Config){
+		"MINDSPACE_ENV":       func(c *Config) { c.Environment = "staging" },
+		"DATABASE_URL":        func(c *Config) { c.DatabaseURL = "mysql://root:hunter2@x/y" },
+		"DATABASE_DIRECT_URL": func(c *Config) { c.DatabasePooler = true },
+		"DATABASE_MAX_CONNS":  func(c *Config) { c.DatabaseMaxConns = 1 },
+		"REDIS_URL":           func(c *Config) { c.RedisURL = "" },
+		"BLOB_URL":            func(c *Config) { c.BlobURL = "ftp://x" },
+		"KEYRING_FILE":        func(c *Config) { c.KeysFile = "" },
+		"LIMIT_SCALE":         func(c *Config) { c.LimitScale = -1 },
+		"ADDRESS_PER_SECOND":  func(c *Config) { c.AddressPerSecond = -1 },
+		"TRACE_RATIO":         func(c *Config) { c.TraceRatio = 2 },
+		"TRUSTED_PROXIES":     func(c *Config) { c.TrustedProxies = []string{"10.0.0.0/8", "nowhere"} },
+		"LOG_LEVEL":           func(c *Config) { c.LogLevel = "loud" },
+	} {
+		c := good
+		spoil(&c)
+		_, err := New(t.Context(), c, []string{"all"})
+		if err == nil || !strings.Contains(err.Error(), setting) {
+			t.Errorf("%s: got %v", setting, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error repeats a password: %v", err)
+		}
+	}
+}
+
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	for names, want := range map[string]int{
+		"all": 3, "gateway,meditation": 2, "worker": 1, "worker,worker": 1, "all,worker": 3,
+		"gateway": 0, "meditation": 0, "poet": 0, "": 0,
+	} {
+		roles, err := parseRoles(strings.Split(names, ","))
+		if len(roles) != want || (err != nil) != (want == 0) {
+			t.Errorf("%q: %v, %v; want %d roles", names, roles, err, want)
+		}
+	}
+}
+
+// The database roles hold what the program needs and nothing more.
+func TestDatabaseRoles(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t, migrations.FS)
+	for range 2 { // again, since it is run after each migration
+		if err := DatabaseRoles(t.Context(), database, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	may := func(role, statement string) bool {
+		t.Helper()
+		err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(t.Context(), "SET LOCAL ROLE "+role); err != nil {
+				t.Fatal(err)
+			}
+			_, err := tx.Exec(t.Context(), statement)
+			return err
+		})
+		return err == nil
+	}
+	for _, tt := range []struct {
+		role, statement string
+		want            bool
+	}{
+		{"mindspace_meditation", "SELECT * FROM content.meditations", true},
+		{"mindspace_meditation", "UPDATE content.meditations SET level = 'beginner'", true},
+		{"mindspace_meditation", "DELETE FROM rpc.idempotency_keys", true},
+		{"mindspace_meditation", "INSERT INTO audit.unsealed (record_id) VALUES (gen_random_uuid())", true},
+		{"mindspace_meditation", "DELETE FROM audit.unsealed", false},
+		{"mindspace_meditation", "INSERT INTO audit.links (seq, record_id, hash) VALUES (1, gen_random_uuid(), sha256('x'))", false},
+		{"mindspace_meditation", "DELETE FROM audit.person_keys", false},
+		{"mindspace_meditation", "SELECT * FROM river.river_queue", false},
+		{"mindspace_meditation", "CREATE TABLE content.x (a int)", false},
+		{"mindspace_worker", "DELETE FROM audit.unsealed", true},
+		{"mindspace_worker", "UPDATE river.river_job SET priority = 1", true},
+		{"mindspace_worker", "DROP TABLE content.meditations", false},
+		{"mindspace_worker", "UPDATE audit.records SET action = 'a.b'", false},
+	} {
+		if got := may(tt.role, tt.statement); got != tt.want {
+			t.Errorf("%s may %q: %v, want %v", tt.role, tt.statement, got, tt.want)
+		}
+	}
+}
+
+func TestProxiesAreNetworksOrAddresses(t *testing.T) {
+	t.Parallel()
+	prefixes, err := Config{TrustedProxies: []string{"10.0.0.0/8", "192.0.2.7", "2001:db8::/32"}}.proxies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, p := range prefixes {
+		texts = append(texts, p.String())
+	}
+	if want := []string{"10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"}; !slices.Equal(texts, want) {
+		t.Errorf("got %v, want %v", texts, want)
+	}
+}
+
+// A program whose servers are configured runs with nothing of `up`.
+func TestConfiguredProgramServes(t *testing.T) {
+	t.Parallel()
+	config := configured(t)
+	a, err := New(t.Context(), config, []string{"all"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	if !a.awaitReady(t.Context()) {
+		t.Fatal("never ready")
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}

@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/mindspace-app/mindspace/services/content"
+)
+
+// SeedKind is what `mindspace seed` loads.
+type SeedKind string
+
+const (
+	// SeedReference is the vocabularies that content is written with.
+	SeedReference SeedKind = "reference"
+	// SeedDemo is the reference data and a catalogue worth exploring.
+	SeedDemo SeedKind = "demo"
+)
+
+// Seed loads data into the configured database and blob store. Loading it again changes nothing.
+func Seed(ctx context.Context, config Config, kind SeedKind, out io.Writer) error {
+	a, err := New(ctx, config, []string{string(RoleMeditation), string(RoleGateway)})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	seeder := content.NewSeeder(a.content, a.blobs, time.Now)
+	load := seeder.Reference
+	if kind == SeedDemo {
+		load = seeder.Demo
+	}
+	changed, err := load(ctx)
+	if err != nil {
+		return err
+	}
+	if changed {
+		fmt.Fprintf(out, "%s data loaded\n", kind)
+	} else {
+		fmt.Fprintf(out, "%s data was there already\n", kind)
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+// Command mindspace is the whole program: every role, and the tools around it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // zones are known on machines without a database of them
+
+	"github.com/alecthomas/kong"
+
+	"github.com/mindspace-app/mindspace/app"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run runs one command and gives its exit code: 0 for success, 1 for a failure, 2 for a command line that makes no sense.
+func run(args []string, out, errs io.Writer) int {
+	// The first signal asks to drain; the second, for which the default is back then, ends the process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	exited := -1
+	parser, err := kong.New(&commands{},
+		kong.Name("mindspace"),
+		kong.Description("The open backend of a wellness product: guided meditation and safe supplement guidance."),
+		kong.UsageOnError(),
+		kong.Writers(out, errs),
+		kong.Exit(func(code int) { exited = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(&output{out}),
+	)
+	if err != nil {
+		fmt.Fprintln(errs, "mindspace:", err)
+		return 1
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 { // --help was asked for
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(errs, "mindspace: %v\nTry `mindspace --help`.\n", err)
+		return 2
+	}
+	if err := command.Run(); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintf(errs, "mindspace: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// output is where a command prints what it was asked for; the log goes elsewhere.
+type output struct{ io.Writer }
+
+func (o *output) line(format string, args ...any) { fmt.Fprintf(o, format+"\n", args...) }
+
+// commands is the command line.
+type commands struct {
+	Up      upCommand      `cmd:"" help:"Start everything on this machine: its own PostgreSQL and Redis, data, and all roles."`
+	Serve   serveCommand   `cmd:"" help:"Run roles of this process against a configured PostgreSQL and Redis."`
+	Worker  workerCommand  `cmd:"" help:"Run background jobs only; the same as serve --roles=worker."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
+	Seed    seedCommand    `cmd:"" help:"Load data."`
+	Keys    keysCommand    `cmd:"" help:"Make the keyring that protects stored secrets."`
+	Doctor  doctorCommand  `cmd:"" help:"Say what is wrong with this machine or configuration, and how to mend it."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+type upCommand struct {
+	app.UpOptions
+}
+
+func (c *upCommand) Run(ctx context.Context, out *output) error {
+	return app.Up(ctx, c.UpOptions, out)
+}
+
+type serveCommand struct {
+	app.Config
+	Roles []string `default:"all" env:"ROLES" help:"Roles of this process: gateway, meditation, worker, or all."`
+}
+
+func (c *serveCommand) Run(ctx context.Context) error {
+	return app.Serve(ctx, c.Config, c.Roles)
+}
+
+type workerCommand struct {
+	app.Config
+}
+
+func (c *workerCommand) Run(ctx context.Context) error {
+	return app.Serve(ctx, c.Config, []string{string(app.RoleWorker)})
+}
+
+type databaseFlags struct {
+	DatabaseURL       string `env:"DATABASE_URL" help:"PostgreSQL to work on."`
+	DatabaseDirectURL string `env:"DATABASE_DIRECT_URL" help:"The same database, not through a transaction pooler."`
+}
+
+func (f databaseFlags) url() (string, error) {
+	switch {
+	case f.DatabaseDirectURL != "":
+		return f.DatabaseDirectURL, nil
+	case f.DatabaseURL != "":
+		return f.DatabaseURL, nil
+	default:
+		return "", errors.New("DATABASE_URL is not set")
+	}
+}
+
+type migrateCommand struct {
+	Up     migrateUpCommand     `cmd:"" help:"Apply what is missing. Many processes may do so at once."`
+	Status migrateStatusCommand `cmd:"" help:"List the migrations and when each was applied."`
+	Roles  migrateRolesCommand  `cmd:"" help:"Make the least-privilege database roles, one a service. Run it again after each migration."`
+}
+
+type migrateUpCommand struct{ databaseFlags }
+
+func (c *migrateUpCommand) Run(ctx context.Context) error {
+	url, err := c.url()
+	if err != nil {
+		return err
+	}
+	return app.Migrate(ctx, url)
+}
+
+type migrateStatusCommand struct{ databaseFlags }
+
+func (c *migrateStatusCommand) Run(ctx context.Context, out *output) error {
+	url, err := c.url()
+	if err != nil {
+		return err
+	}
+	return app.MigrationStatus(ctx, url, out)
+}
+
+type migrateRolesCommand struct{ databaseFlags }
+
+func (c *migrateRolesCommand) Run(ctx context.Context, out *output) error {
+	url, err := c.url()
+	if err != nil {
+		return err
+	}
+	return app.DatabaseRoles(ctx, url, out)
+}
+
+type seedCommand struct {
+	Reference seedReferenceCommand `cmd:"" help:"The vocabularies that content is written with."`
+	Demo      seedDemoCommand      `cmd:"" help:"The reference data, and a catalogue of courses and meditations with sound."`
+}
+
+type seedReferenceCommand struct{ app.Config }
+
+func (c *seedReferenceCommand) Run(ctx context.Context, out *output) error {
+	return app.Seed(ctx, c.Config, app.SeedReference, out)
+}
+
+type seedDemoCommand struct{ app.Config }
+
+func (c *seedDemoCommand) Run(ctx context.Context, out *output) error {
+	return app.Seed(ctx, c.Config, app.SeedDemo, out)
+}
+
+type keysCommand struct {
+	Create keysCreateCommand `cmd:"" help:"Write a new keyring to a file that does not exist yet."`
+}
+
+type keysCreateCommand struct {
+	File string `arg:"" help:"The file to write, mode 0600."`
+}
+
+func (c *keysCreateCommand) Run(out *output) error {
+	if err := app.CreateKeys(c.File); err != nil {
+		return err
+	}
+	out.line("wrote %s: keep it safe and backed up, what it encrypts cannot be read without it", c.File)
+	return nil
+}
+
+type doctorCommand struct {
+	app.Config
+	Data string `default:".mindspace" env:"MINDSPACE_DATA" help:"Data folder of mindspace up." type:"path"`
+}
+
+func (c *doctorCommand) Run(ctx context.Context, out *output) error {
+	return app.Doctor(ctx, c.Config, c.Data, out)
+}
+
+type versionCommand struct{}
+
+func (c *versionCommand) Run(out *output) error {
+	_, err := fmt.Fprintln(out, app.Version())
+	return err
+}
