@@ -22,7 +22,7 @@ run: build ## Start everything on http://localhost:8080, with data, until Ctrl-C
 
 .PHONY: build
 build: ## Build bin/mindspace
-	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/mindspace ./cmd/mindspace
+	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/mindspace ./cmd/mindspace
 
 .PHONY: test
 test: ## Run all tests against a throwaway PostgreSQL and Redis

@@ -33,6 +33,7 @@ type sealAudit struct {
 	logger *slog.Logger
 }
 
+// Timeout leaves room for a long history.
 func (w *sealAudit) Timeout(*river.Job[SealAuditArgs]) time.Duration { return 5 * time.Minute }
 
 // Work seals batch after batch until none is left; a job cut short goes on where it stopped.

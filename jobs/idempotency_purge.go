@@ -28,6 +28,7 @@ type purgeIdempotencyKeys struct {
 	logger  *slog.Logger
 }
 
+// Timeout leaves room for many keys.
 func (w *purgeIdempotencyKeys) Timeout(*river.Job[PurgeIdempotencyKeysArgs]) time.Duration {
 	return 5 * time.Minute
 }

@@ -56,7 +56,7 @@ func TestBombFailsThroughServer(t *testing.T) {
 }
 
 // Not parallel: it measures what the process allocates.
-func TestBombStaysSmall(t *testing.T) { //nolint:paralleltest
+func TestBombStaysSmall(t *testing.T) { //nolint:paralleltest // it measures the whole process
 	const most = 4 << 20 // what is read, and the window of our own encoders
 	for _, compressor := range All() {
 		packed := bomb(t, compressor)

@@ -40,6 +40,7 @@ type brotliDecoder struct {
 	begun  bool
 }
 
+// Reset begins another message.
 func (d *brotliDecoder) Reset(src io.Reader) error {
 	d.src, d.begun = src, false
 	return d.reader.Reset(headReader{d})

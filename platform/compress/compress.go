@@ -82,6 +82,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	return w.encoder.Write(p)
 }
 
+// Flush sends what has been written so far.
 func (w *writer) Flush() error {
 	if w.closed {
 		return errClosed
@@ -89,6 +90,7 @@ func (w *writer) Flush() error {
 	return w.encoder.Flush()
 }
 
+// Close ends the message and gives the encoder back.
 func (w *writer) Close() error {
 	if w.closed {
 		return nil
@@ -120,6 +122,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close gives the decoder back.
 func (r *reader) Close() error {
 	if r.closed {
 		return nil

@@ -209,21 +209,21 @@ func TestUnfinishedReaderIsRecycled(t *testing.T) {
 	}
 }
 
-func pack(t testing.TB, compressor connect.Compressor, text string) []byte {
-	t.Helper()
+func pack(tb testing.TB, compressor connect.Compressor, text string) []byte {
+	tb.Helper()
 	var packed bytes.Buffer
 	writer, err := compressor.Compress(&packed)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if _, err := io.WriteString(writer, text); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := writer.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if _, err := writer.Write([]byte("x")); !errors.Is(err, errClosed) {
-		t.Errorf("%s: write after Close gave %v", compressor.Name(), err)
+		tb.Errorf("%s: write after Close gave %v", compressor.Name(), err)
 	}
 	return packed.Bytes()
 }

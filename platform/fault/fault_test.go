@@ -109,7 +109,7 @@ func TestResolve(t *testing.T) {
 		return nil
 	}
 	tests := map[string]struct {
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // what the case is about
 		err  error
 		want connect.Code // 0: hidden
 	}{

@@ -76,7 +76,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.server = nil
 	}
 	n, err := b.ReadCloser.Read(p)
-	if err == nil || err == io.EOF { //nolint:errorlint // net/http ends a body with the bare io.EOF
+	if err == nil || err == io.EOF {
 		return n, err
 	}
 	var tooLong *http.MaxBytesError

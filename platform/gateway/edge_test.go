@@ -161,9 +161,9 @@ func (e *edge) request(t *testing.T, method, path, body string, header ...string
 }
 
 // http1 and http2 are clients that speak only that, and compress nothing by themselves.
-func http1(t *testing.T) *http.Client { return newClient(t, false) }
+func http1(t *testing.T) *http.Client { t.Helper(); return newClient(t, false) }
 
-func http2(t *testing.T) *http.Client { return newClient(t, true) }
+func http2(t *testing.T) *http.Client { t.Helper(); return newClient(t, true) }
 
 func newClient(t *testing.T, two bool) *http.Client {
 	t.Helper()

@@ -46,8 +46,8 @@ func TestUnknownPath(t *testing.T) {
 		{"POST", "/test.v1.Nothing/Say", "text/plain", 404, "", "There is nothing here"},
 		{"POST", "/test.v1.Nothing/Say", "application/json", 501, "", `"unimplemented"`},
 		// What Connect itself says of a known procedure.
-		{"POST", sayPath, "text/plain", 415, "", ""},
-		{"POST", sayPath, "", 415, "", ""},
+		{"POST", sayPath, "text/plain", http.StatusUnsupportedMediaType, "", ""},
+		{"POST", sayPath, "", http.StatusUnsupportedMediaType, "", ""},
 		{"GET", sayPath, "", 405, "POST", ""},
 		{"PUT", sayPath, "application/json", 405, "POST", ""},
 	}
@@ -61,7 +61,7 @@ func TestUnknownPath(t *testing.T) {
 			t.Errorf("%s %s (%s): got %d, Allow %q, %q", test.method, test.path, test.contentType,
 				response.StatusCode, response.Header.Get("Allow"), body)
 		}
-		if response.StatusCode == 415 && !strings.Contains(response.Header.Get("Accept-Post"), "application/json") {
+		if response.StatusCode == http.StatusUnsupportedMediaType && !strings.Contains(response.Header.Get("Accept-Post"), "application/json") {
 			t.Errorf("415 does not say what would do: %v", response.Header)
 		}
 	}

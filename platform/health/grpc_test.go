@@ -87,7 +87,7 @@ func TestCheckOverGRPC(t *testing.T) {
 		t.Error("it serves while it drains")
 	}
 	// And as curl would ask.
-	response, err := http.Post(url+"/grpc.health.v1.Health/Check", "application/json", strings.NewReader("{}")) //nolint:noctx
+	response, err := http.Post(url+"/grpc.health.v1.Health/Check", "application/json", strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}

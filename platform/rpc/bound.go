@@ -17,7 +17,7 @@ var errDraining = fault.Unavailable("this server is about to stop: reconnect to 
 	WithReason("DRAINING").WithRetryAfter(reconnectAfter)
 
 // bounding gives each unary call a deadline, and ends each stream when the process drains.
-func bounding(unary time.Duration, draining context.Context) connect.ServerInterceptor {
+func bounding(draining context.Context, unary time.Duration) connect.ServerInterceptor {
 	return func(next connect.ServerFunc) connect.ServerFunc {
 		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
 			if spec.StreamType == connect.StreamTypeUnary {

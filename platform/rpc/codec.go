@@ -31,21 +31,37 @@ type jsonCodec struct {
 	*connectproto.JSONCodec
 	strict protojson.UnmarshalOptions
 	marked sync.Map // full name of a message → whether it carries a profile
+	// buffers hold bodies while they are parsed; what is parsed out of them is copied.
+	buffers sync.Pool
 }
 
 var _ connect.StableCodec = (*jsonCodec)(nil)
 
 func newJSONCodec() *jsonCodec {
-	return &jsonCodec{JSONCodec: connectproto.NewJSONCodec()}
+	c := &jsonCodec{JSONCodec: connectproto.NewJSONCodec()}
+	c.buffers.New = func() any { return new(bytes.Buffer) }
+	return c
+}
+
+// release takes a buffer back, wiped of what a health profile may have left, unless it has grown large.
+func (c *jsonCodec) release(body *bytes.Buffer) {
+	const keep = 64 << 10
+	if body.Cap() > keep {
+		return
+	}
+	clear(body.Bytes())
+	body.Reset()
+	c.buffers.Put(body)
 }
 
 // UnmarshalRead reads one message. The reader has a size limit already.
-func (c *jsonCodec) UnmarshalRead(ctx context.Context, src io.Reader, msg any) error {
+func (c *jsonCodec) UnmarshalRead(_ context.Context, src io.Reader, msg any) error {
 	m, ok := msg.(proto.Message)
 	if !ok {
 		return fmt.Errorf("rpc: %T is not a protobuf message", msg)
 	}
-	var body bytes.Buffer
+	body, _ := c.buffers.Get().(*bytes.Buffer)
+	defer c.release(body)
 	if _, err := body.ReadFrom(src); err != nil {
 		return err
 	}

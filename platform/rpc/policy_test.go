@@ -2,7 +2,6 @@ package rpc_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -100,7 +99,7 @@ func TestInProcessCallIsJudgedByItsCredential(t *testing.T) {
 
 func TestMethodWithoutRuleStopsTheStart(t *testing.T) {
 	t.Parallel()
-	server, err := rpc.NewServer(rpc.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	server, err := rpc.NewServer(rpc.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

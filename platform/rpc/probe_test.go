@@ -56,7 +56,7 @@ func (p *probe) User(ctx context.Context, _ *probev1.UserRequest) (*probev1.User
 	return &probev1.UserResponse{UserId: identity.CallerFrom(ctx).UserID.String()}, p.failure(ctx)
 }
 
-func (p *probe) Staff(ctx context.Context, req *probev1.StaffRequest) (*probev1.StaffResponse, error) {
+func (p *probe) Staff(_ context.Context, _ *probev1.StaffRequest) (*probev1.StaffResponse, error) {
 	return &probev1.StaffResponse{}, nil
 }
 
@@ -68,7 +68,7 @@ func (p *probe) Service(context.Context, *probev1.ServiceRequest) (*probev1.Serv
 	return &probev1.ServiceResponse{}, nil
 }
 
-func (p *probe) Keyed(ctx context.Context, req *probev1.KeyedRequest) (*probev1.KeyedResponse, error) {
+func (p *probe) Keyed(ctx context.Context, _ *probev1.KeyedRequest) (*probev1.KeyedResponse, error) {
 	n := p.runs.Add(1)
 	if p.hold != nil {
 		<-p.hold

@@ -57,7 +57,7 @@ func NewServer(o Options) (*Server, error) {
 	}
 	p := &policies{}
 	// The bound comes first, so that the mapping sees why the context ended.
-	chain := []connect.ServerInterceptor{bounding(o.UnaryTimeout, o.Draining), fault.Interceptor(o.Logger, o.Classifiers...)}
+	chain := []connect.ServerInterceptor{bounding(o.Draining, o.UnaryTimeout), fault.Interceptor(o.Logger, o.Classifiers...)}
 	if o.Telemetry != nil {
 		chain = append(chain, o.Telemetry)
 	}

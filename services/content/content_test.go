@@ -3,7 +3,6 @@ package content_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -38,7 +37,7 @@ type rig struct {
 	seeder  *content.Seeder
 }
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // sounds is the blob store of all tests that only read it: sounds are rendered into it once.
 var sounds = struct {

@@ -85,12 +85,10 @@ func (s *Seeder) present(ctx context.Context, r *renderedSound) (bool, error) {
 	if err != nil {
 		return false, wrap("look at sound", err)
 	}
-	r.SHA256, err = hex.DecodeString(attributes.Metadata[checksumKey])
-	if err != nil || len(r.SHA256) != sha256.Size {
-		return false, nil // made by hand or half written: render it again
-	}
-	r.SizeBytes = attributes.Size
-	return true, nil
+	// One without its checksum was made by hand or half written: it is rendered again.
+	sum, garbled := hex.DecodeString(attributes.Metadata[checksumKey])
+	r.SHA256, r.SizeBytes = sum, attributes.Size
+	return garbled == nil && len(sum) == sha256.Size, nil
 }
 
 func wrap(what string, err error) error {

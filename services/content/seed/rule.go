@@ -113,7 +113,7 @@ func (c *check) meditations(d *Data, courses map[string]int, tags map[string]boo
 		if m.Course == "" {
 			c.that(m.CoursePosition == 0 && m.CourseID == uuid.Nil, subject, "has a place in a course, but no course")
 		} else {
-			known := false
+			var known bool
 			place, known = courses[m.Course]
 			c.that(known, subject, "there is no course %q", m.Course)
 			lengths[m.Course]++

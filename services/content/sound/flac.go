@@ -31,7 +31,7 @@ func writeFLAC(w io.Writer, pcm [][]int32) error {
 	}
 	encoder, err := flac.NewEncoder(&out, &meta.StreamInfo{
 		BlockSizeMin: blockSize, BlockSizeMax: blockSize, SampleRate: rate, BitsPerSample: bitsPerSample,
-		NChannels: uint8(len(pcm)), NSamples: uint64(len(pcm[0])), MD5sum: checksum(pcm),
+		NChannels: uint8(len(pcm)), NSamples: uint64(len(pcm[0])), MD5sum: checksum(pcm), //nolint:gosec // one or two channels
 	})
 	if err != nil {
 		return fmt.Errorf("write FLAC header: %w", err)
@@ -70,7 +70,7 @@ func predict(block []int32) frame.SubHeader {
 			best, least = order, s
 		}
 	}
-	mean := uint64(least) / uint64(len(block))
+	mean := uint64(least) / uint64(len(block)) //nolint:gosec // a sum of sizes
 	return frame.SubHeader{
 		Pred: frame.PredFixed, Order: best, ResidualCodingMethod: frame.ResidualCodingMethodRice1,
 		RiceSubframe: &frame.RiceSubframe{Partitions: []frame.RicePartition{{Param: uint(min(bits.Len64(mean), maxRice))}}},
@@ -90,7 +90,7 @@ func checksum(pcm [][]int32) [md5.Size]byte {
 	raw := make([]byte, 0, len(pcm)*len(pcm[0])*bitsPerSample/8)
 	for i := range pcm[0] {
 		for _, channel := range pcm {
-			raw = binary.LittleEndian.AppendUint16(raw, uint16(channel[i]))
+			raw = binary.LittleEndian.AppendUint16(raw, uint16(channel[i])) //nolint:gosec // samples have 16 bits
 		}
 	}
 	return md5.Sum(raw) //nolint:gosec // see the import

@@ -61,14 +61,13 @@ func (l layer) tone(pitch, phase, gain float64, envelope layer) layer {
 	return l
 }
 
-// glide adds a sine whose pitch follows a curve of Hz, times a ratio, under an envelope to the layer, and returns it.
-func (l layer) glide(pitch layer, ratio, gain float64, envelope layer) layer {
+// glide adds a sine whose pitch follows a curve of Hz, times a ratio, under an envelope to the layer.
+func (l layer) glide(pitch layer, ratio, gain float64, envelope layer) {
 	o := newOscillator(0, 0)
 	for i, level := range envelope {
 		o.step = steps(ratio * pitch[i])
 		l[i] += float64(gain * level * o.next())
 	}
-	return l
 }
 
 // looped is the pitch nearest to the given one that makes a whole number of turns in n samples.

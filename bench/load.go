@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// work is one kind of request, and where each server answers it.
+type work struct {
+	name  string
+	body  string
+	paths map[string]string // server → path
+}
+
+// result is what one server did in one round.
+type result struct {
+	requests  int
+	perSecond float64
+	p99       time.Duration
+	cpu       time.Duration // server CPU a request
+	allocs    float64       // a request
+	bytes     float64       // allocated a request
+}
+
+// load sends the same request over so many connections, each waiting for its answer (a closed loop), for the given time.
+func load(address, path, body string, connections int, d time.Duration) (requests int, p99 time.Duration, err error) {
+	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nConnect-Protocol-Version: 1\r\nContent-Length: %d\r\n\r\n%s",
+		path, len(body), body)
+	var (
+		mu    sync.Mutex
+		all   sync.WaitGroup
+		times []time.Duration
+		fails error
+	)
+	deadline := time.Now().Add(d)
+	for range connections {
+		all.Go(func() {
+			mine, err := converse(address, request, deadline)
+			mu.Lock()
+			defer mu.Unlock()
+			times = append(times, mine...)
+			if err != nil {
+				fails = err
+			}
+		})
+	}
+	all.Wait()
+	if fails != nil || len(times) == 0 {
+		return 0, 0, fmt.Errorf("%s: %d answers, %w", path, len(times), fails)
+	}
+	slices.Sort(times)
+	return len(times), times[len(times)*99/100], nil
+}
+
+// converse is one connection: it sends, reads the whole answer, and sends again.
+func converse(address string, request []byte, deadline time.Time) ([]time.Duration, error) {
+	conn, err := net.Dial("tcp", address) //nolint:noctx // loopback
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	reader := bufio.NewReaderSize(conn, 64<<10)
+	var times []time.Duration
+	for {
+		begin := time.Now()
+		if begin.After(deadline) {
+			return times, nil
+		}
+		if _, err := conn.Write(request); err != nil {
+			return times, err
+		}
+		res, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			return times, err
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		if err != nil {
+			return times, err
+		}
+		if res.StatusCode != http.StatusOK {
+			return times, fmt.Errorf("status %d", res.StatusCode)
+		}
+		times = append(times, time.Since(begin))
+	}
+}

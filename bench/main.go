@@ -1,0 +1,225 @@
+// Command bench measures what the program costs beside the bare limit (net/http + encoding/json + pgx with the same query), in one run:
+// the servers take turns, and a figure is compared only within its round. It prints medians and writes bench/out/result.json.
+// These are measurements, not tests: nothing fails when a machine is slow.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/mindspace-app/mindspace/app"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1/probev1connect"
+	"github.com/mindspace-app/mindspace/platform/embedded"
+)
+
+func main() {
+	var err error
+	switch {
+	case len(os.Args) == 4 && os.Args[1] == "bare":
+		err = serveBare(os.Args[2])
+	case len(os.Args) == 4 && os.Args[1] == "connect":
+		err = servePlain(os.Args[2])
+	case len(os.Args) == 4 && os.Args[1] == "ours":
+		err = serveOurs(os.Args[2], os.Args[3])
+	default:
+		err = drive()
+	}
+	if err != nil && ctx().Err() == nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// names are the servers, in the order in which they take turns: the bare limit, Connect alone, and the program.
+var names = []string{"bare", "connect", "ours"}
+
+var works = []work{
+	{name: "empty", body: `{}`, paths: map[string]string{
+		"bare": "/empty", "connect": probev1connect.ProbeServiceEmptyProcedure, "ours": probev1connect.ProbeServiceEmptyProcedure,
+	}},
+	{name: "list of 20", body: `{"pageSize":20,"locale":"en"}`, paths: map[string]string{"bare": "/list", "ours": contentv1connect.ContentServiceListMeditationsProcedure}},
+}
+
+func drive() error {
+	rounds := flag.Int("rounds", 7, "rounds; each server runs once in each")
+	seconds := flag.Float64("seconds", 3, "seconds a server and round")
+	connections := flag.Int("connections", 32, "connections at once")
+	flag.Parse()
+	ctx := ctx()
+	env, stop, err := stage(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	servers := map[string]*server{}
+	for _, name := range names {
+		s, err := start(ctx, name, env)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		servers[name] = s
+	}
+	all := map[string]map[string][]result{}
+	for _, w := range works {
+		all[w.name] = map[string][]result{}
+		for round := range *rounds + 1 { // the first one warms up
+			for _, name := range names {
+				if w.paths[name] == "" {
+					continue
+				}
+				r, err := measure(ctx, servers[name], w, *connections, time.Duration(*seconds*float64(time.Second)))
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", name, w.name, err)
+				}
+				if round > 0 {
+					all[w.name][name] = append(all[w.name][name], r)
+				}
+			}
+		}
+	}
+	return report(all)
+}
+
+// stage starts a database with the demo catalogue and a Redis, and tells the servers where they are.
+func stage(ctx context.Context) (env []string, stop func(), err error) {
+	quiet := slog.New(slog.DiscardHandler)
+	db, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{Logger: quiet})
+	if err != nil {
+		return nil, nil, err
+	}
+	rdb, err := embedded.StartRedis(ctx, embedded.RedisConfig{Logger: quiet})
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := os.MkdirTemp("", "mindspace-bench-")
+	if err != nil {
+		return nil, nil, err
+	}
+	stop = func() {
+		_ = rdb.Stop(context.WithoutCancel(ctx))
+		_ = db.Stop(context.WithoutCancel(ctx))
+		_ = os.RemoveAll(dir)
+	}
+	keyring := filepath.Join(dir, "keyring.json")
+	if err := app.CreateKeys(keyring); err != nil {
+		return nil, stop, err
+	}
+	if err := app.Migrate(ctx, db.URL()); err != nil {
+		return nil, stop, err
+	}
+	config := app.Config{
+		Environment: app.Demo, DatabaseURL: db.URL(), RedisURL: rdb.URL(), BlobURL: "mem://", DatabaseMaxConns: 4,
+		KeysFile: keyring, LimitScale: 1, LogLevel: "warn",
+	}
+	if err := app.Seed(ctx, config, app.SeedDemo, os.Stderr); err != nil {
+		return nil, stop, err
+	}
+	return []string{"DATABASE_URL=" + db.URL(), "REDIS_URL=" + rdb.URL(), "KEYRING_FILE=" + keyring}, stop, nil
+}
+
+func measure(ctx context.Context, s *server, w work, connections int, d time.Duration) (result, error) {
+	before, err := s.used(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	begin := time.Now()
+	n, p99, err := load(s.address, w.paths[s.name], w.body, connections, d)
+	if err != nil {
+		return result{}, err
+	}
+	took := time.Since(begin)
+	after, err := s.used(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	used := after.minus(before)
+	return result{
+		requests: n, perSecond: float64(n) / took.Seconds(), p99: p99,
+		cpu: used.CPU / time.Duration(n), allocs: float64(used.Allocs) / float64(n), bytes: float64(used.Bytes) / float64(n),
+	}, nil
+}
+
+// row is one line of the report: medians of one server, and its ratios to the bare limit, each paired within a round.
+type row struct {
+	Work          string  `json:"work"`
+	Server        string  `json:"server"`
+	PerSecond     float64 `json:"requests_per_second"`
+	PerSecondOver float64 `json:"requests_ratio"`
+	CPUMicros     float64 `json:"cpu_us"`
+	CPUOver       float64 `json:"cpu_ratio"`
+	Allocs        float64 `json:"allocs"`
+	Bytes         float64 `json:"allocated_bytes"`
+	P99Millis     float64 `json:"p99_ms"`
+}
+
+func report(all map[string]map[string][]result) error {
+	var rows []row
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "work\tserver\treq/s\t× bare\tCPU µs\t× bare\tallocs\tbytes\tp99\t")
+	for _, w := range works {
+		bare := all[w.name]["bare"]
+		for _, name := range names {
+			these := all[w.name][name]
+			if len(these) == 0 {
+				continue
+			}
+			r := row{
+				Work: w.name, Server: name,
+				PerSecond: median(these, perSecond), PerSecondOver: paired(bare, these, perSecond),
+				CPUMicros: median(these, cpuMicros), CPUOver: paired(bare, these, cpuMicros),
+				Allocs:    median(these, func(r result) float64 { return r.allocs }),
+				Bytes:     median(these, func(r result) float64 { return r.bytes }),
+				P99Millis: median(these, func(r result) float64 { return float64(r.p99) / 1e6 }),
+			}
+			rows = append(rows, r)
+			fmt.Fprintf(table, "%s\t%s\t%.0f\t%.2f\t%.1f\t%.2f\t%.0f\t%.0f\t%.1f ms\t\n",
+				r.Work, r.Server, r.PerSecond, r.PerSecondOver, r.CPUMicros, r.CPUOver, r.Allocs, r.Bytes, r.P99Millis)
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	encoded, err := json.MarshalIndent(rows, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll("bench/out", 0o750); err != nil {
+		return err
+	}
+	return os.WriteFile("bench/out/result.json", encoded, 0o600)
+}
+
+func perSecond(r result) float64 { return r.perSecond }
+func cpuMicros(r result) float64 { return float64(r.cpu) / 1e3 }
+
+func median(results []result, figure func(result) float64) float64 {
+	values := make([]float64, 0, len(results))
+	for _, r := range results {
+		values = append(values, figure(r))
+	}
+	return middle(values)
+}
+
+// paired is the median of these over bare, each within its round.
+func paired(bare, these []result, figure func(result) float64) float64 {
+	values := make([]float64, 0, len(bare))
+	for i := range bare {
+		values = append(values, figure(these[i])/figure(bare[i]))
+	}
+	return middle(values)
+}
+
+func middle(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
