@@ -47,12 +47,12 @@ func writePage(w http.ResponseWriter, r *http.Request, status int, message strin
 		header.Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>"+http.StatusText(status)+"</title><h1>"+
-			html.EscapeString(sentence(message))+"</h1><p>Request <code>"+html.EscapeString(id)+"</code></p></html>\n") //nolint:gosec // status text is net/http's own, the rest is escaped
+			html.EscapeString(sentence(message))+"</h1><p>Request <code>"+html.EscapeString(id)+"</code></p></html>\n")
 		return
 	}
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, sentence(message)+"\nrequest "+id+"\n")
+	_, _ = io.WriteString(w, sentence(message)+"\nrequest "+id+"\n") //nolint:gosec // plain text, and nosniff is set
 }
 
 // sentence begins the message as a sentence does.
