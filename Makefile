@@ -24,7 +24,7 @@ run: build ## Start everything on http://localhost:8080, with data, until Ctrl-C
 
 .PHONY: build
 build: ## Build bin/mindspace
-	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/mindspace ./cmd/mindspace
+	@$(GO) build -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/mindspace ./cmd/mindspace
 
 .PHONY: test
 test: ## Run all tests against a throwaway PostgreSQL and Redis
@@ -47,12 +47,12 @@ GENERATED = find gen console proto -type f \( -path 'gen/*' -o -name '*_templ.go
 
 .PHONY: check
 check: node_modules ## Everything that guards main besides the tests
-	@before=$$($(GENERATED)); $(MAKE) --no-print-directory gen; \
+	@before=$$($(GENERATED)); $(MAKE) --no-print-directory gen || exit 1; \
 	if [ "$$before" != "$$($(GENERATED))" ]; then echo "generated files were out of date; they are new now:"; git status --short -- gen console proto; exit 1; fi
 	@$(BUF) lint
 	@$(BUF) breaking --against '.git#ref=$(AGAINST)'
 	@$(SQLC) diff
-	@$(TESTENV) sh -c 'DATABASE_URL=$$TEST_DATABASE_URL $(GO) run ./cmd/mindspace migrate up 2>/dev/null && SQLC_DATABASE_URL=$$TEST_DATABASE_URL $(SQLC) vet'
+	@$(TESTENV) sh -c 'DATABASE_URL=$$TEST_DATABASE_URL $(GO) run ./cmd/mindspace migrate up && SQLC_DATABASE_URL=$$TEST_DATABASE_URL $(SQLC) vet'
 	@$(GO) mod tidy -diff
 	@$(LINT) run ./...
 	@echo "check: all well"

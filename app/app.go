@@ -18,6 +18,7 @@ import (
 	_ "gocloud.dev/blob/memblob"  // BLOB_URL=mem://, for tests
 	_ "gocloud.dev/blob/s3blob"   // BLOB_URL=s3://…
 
+	"github.com/mindspace-app/mindspace/console"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
 	"github.com/mindspace-app/mindspace/platform/cache"
 	"github.com/mindspace-app/mindspace/platform/cursor"
@@ -56,6 +57,7 @@ type App struct {
 	server    *rpc.Server
 	directory *rpc.Directory
 	content   *content.Service
+	pages     *console.Console
 
 	closers []func() error
 }
@@ -77,6 +79,10 @@ func New(ctx context.Context, config Config, roleNames []string, extensions ...E
 	for _, extend := range extensions {
 		extend(a.server)
 	}
+	if a.has(RoleGateway) {
+		a.pages = console.New(a.directory, Version(), a.logger)
+	}
+	a.health = a.checks()
 	if err := errors.Join(a.server.Check(), a.directory.Check()); err != nil {
 		a.Close()
 		return nil, err
@@ -142,6 +148,7 @@ func (a *App) openStores(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.New("REDIS_URL: is not a Redis address") // the cause would repeat the password
 	}
+	options.ContextTimeoutEnabled = true // a Redis that hangs must not hold a request for longer than the request wants
 	a.redis = redis.NewClient(options)
 	a.onClose(a.redis.Close)
 	if err := telemetry.InstrumentRedis(a.redis, a.metrics.Registry(), a.tracer()); err != nil {
@@ -204,7 +211,6 @@ func (a *App) openServices(context.Context) (err error) {
 		a.content = content.New(a.pool, cursor.New(a.keys), a.cache)
 		contentv1connect.RegisterContentServiceHandler(a.server.Server, a.content)
 	}
-	a.health = a.checks()
 	return nil
 }
 

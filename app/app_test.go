@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/mindspace-app/mindspace/migrations"
 	"github.com/mindspace-app/mindspace/platform/cache/redistest"
+	"github.com/mindspace-app/mindspace/platform/postgres"
 	"github.com/mindspace-app/mindspace/platform/postgres/pgtest"
+	"github.com/mindspace-app/mindspace/platform/queue"
 	"github.com/mindspace-app/mindspace/platform/telemetry/telemetrytest"
 )
 
@@ -52,18 +55,21 @@ func TestConfigurationIsCheckedAsAWhole(t *testing.T) {
 		t.Fatalf("a good one: %v", err)
 	}
 	for setting, spoil := range map[string]func(*Config){
-		"MINDSPACE_ENV":       func(c *Config) { c.Environment = "staging" },
-		"DATABASE_URL":        func(c *Config) { c.DatabaseURL = "mysql://root:hunter2@x/y" },
-		"DATABASE_DIRECT_URL": func(c *Config) { c.DatabasePooler = true },
-		"DATABASE_MAX_CONNS":  func(c *Config) { c.DatabaseMaxConns = 1 },
-		"REDIS_URL":           func(c *Config) { c.RedisURL = "" },
-		"BLOB_URL":            func(c *Config) { c.BlobURL = "ftp://x" },
-		"KEYRING_FILE":        func(c *Config) { c.KeysFile = "" },
-		"LIMIT_SCALE":         func(c *Config) { c.LimitScale = -1 },
-		"ADDRESS_PER_SECOND":  func(c *Config) { c.AddressPerSecond = -1 },
-		"TRACE_RATIO":         func(c *Config) { c.TraceRatio = 2 },
-		"TRUSTED_PROXIES":     func(c *Config) { c.TrustedProxies = []string{"10.0.0.0/8", "nowhere"} },
-		"LOG_LEVEL":           func(c *Config) { c.LogLevel = "loud" },
+		"MINDSPACE_ENV":               func(c *Config) { c.Environment = "staging" },
+		"DATABASE_URL":                func(c *Config) { c.DatabaseURL = "mysql://root:hunter2@x/y" },
+		"DATABASE_DIRECT_URL":         func(c *Config) { c.DatabasePooler = true },
+		"DATABASE_MAX_CONNS":          func(c *Config) { c.DatabaseMaxConns = 1 },
+		"REDIS_URL":                   func(c *Config) { c.RedisURL = "" },
+		"BLOB_URL":                    func(c *Config) { c.BlobURL = "ftp://x" },
+		"KEYRING_FILE":                func(c *Config) { c.KeysFile = "" },
+		"LIMIT_SCALE":                 func(c *Config) { c.LimitScale = -1 },
+		"ADDRESS_PER_SECOND":          func(c *Config) { c.AddressPerSecond = -1 },
+		"TRACE_RATIO":                 func(c *Config) { c.TraceRatio = 2 },
+		"TRUSTED_PROXIES":             func(c *Config) { c.TrustedProxies = []string{"10.0.0.0/8", "nowhere"} },
+		"LOG_FORMAT":                  func(c *Config) { c.LogFormat = "xml" },
+		"OTEL_EXPORTER_OTLP_ENDPOINT": func(c *Config) { c.OTLPEndpoint = "collector:4317" },
+		"ALLOWED_ORIGINS":             func(c *Config) { c.AllowedOrigins = []string{"https://app.example.org", "https://*.example.org"} },
+		"LOG_LEVEL":                   func(c *Config) { c.LogLevel = "loud" },
 	} {
 		c := good
 		spoil(&c)
@@ -99,6 +105,7 @@ func TestDatabaseRoles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	asRoleReady(t, database)
 	conn, err := pgx.Connect(t.Context(), database)
 	if err != nil {
 		t.Fatal(err)
@@ -136,6 +143,30 @@ func TestDatabaseRoles(t *testing.T) {
 		if got := may(tt.role, tt.statement); got != tt.want {
 			t.Errorf("%s may %q: %v, want %v", tt.role, tt.statement, got, tt.want)
 		}
+	}
+}
+
+// asRoleReady is what readiness asks, asked with the rights of each role.
+func asRoleReady(t *testing.T, database string) {
+	t.Helper()
+	for _, role := range databaseRoles {
+		config, err := pgxpool.ParseConfig(database)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.ConnConfig.RuntimeParams["role"] = role.name
+		pool, err := pgxpool.NewWithConfig(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := postgres.PoolStatus(t.Context(), pool, migrations.FS)
+		if err != nil || len(postgres.Pending(all)) > 0 {
+			t.Errorf("%s cannot see that the schema is up to date: %v", role.name, err)
+		}
+		if err := queue.Ready(t.Context(), pool); err != nil {
+			t.Errorf("%s cannot see the queue: %v", role.name, err)
+		}
+		pool.Close()
 	}
 }
 

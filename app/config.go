@@ -5,10 +5,14 @@ package app
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/mindspace-app/mindspace/platform/gateway"
+	"github.com/mindspace-app/mindspace/platform/telemetry"
 )
 
 // The environments. Demo is what `mindspace up` runs in: everything local, secrets made on the spot.
@@ -100,6 +104,20 @@ func (c Config) check() error {
 	}
 	if c.TraceRatio < 0 || c.TraceRatio > 1 {
 		problem("TRACE_RATIO", "must be between 0 and 1")
+	}
+	if err := new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel)); err != nil {
+		problem("LOG_LEVEL", "%q is none of debug, info, warn, error", c.LogLevel)
+	}
+	if c.LogFormat != "" && c.LogFormat != telemetry.FormatJSON && c.LogFormat != telemetry.FormatText {
+		problem("LOG_FORMAT", "%q is neither %s nor %s", c.LogFormat, telemetry.FormatJSON, telemetry.FormatText)
+	}
+	if c.OTLPEndpoint != "" {
+		needURL(problem, "OTEL_EXPORTER_OTLP_ENDPOINT", c.OTLPEndpoint, "http", "https")
+	}
+	for _, origin := range c.AllowedOrigins {
+		if err := gateway.CheckOrigin(origin); err != nil {
+			problem("ALLOWED_ORIGINS", "%v", err)
+		}
 	}
 	if _, err := c.proxies(); err != nil {
 		problems = append(problems, err)

@@ -32,7 +32,7 @@ var databaseRoles = []struct {
 		{"content", map[string]string{"*": write}},
 		{"rpc", map[string]string{"idempotency_keys": write}},
 		{"audit", map[string]string{"records": "SELECT, INSERT", "unsealed": "INSERT", "person_keys": "SELECT, INSERT"}},
-		{"river", map[string]string{"river_job": insertJob}},
+		{"river", map[string]string{"river_job": insertJob, "river_migration": read}},
 		{"public", map[string]string{"goose_db_version": read}},
 	}},
 	{"mindspace_worker", []grant{
@@ -78,10 +78,10 @@ func roleStatements(name string, grants []grant) []string {
 		"SELECT pg_advisory_xact_lock(hashtext('mindspace roles'))",
 		fmt.Sprintf("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '%s') THEN CREATE ROLE %s NOLOGIN; END IF; END $$", name, role),
 	}
-	for _, schema := range []string{"audit", "content", "river", "rpc"} {
-		statements = append(statements,
-			fmt.Sprintf("REVOKE ALL ON ALL TABLES IN SCHEMA %s FROM %s", pgx.Identifier{schema}.Sanitize(), role),
-			fmt.Sprintf("REVOKE ALL ON SCHEMA %s FROM %s", pgx.Identifier{schema}.Sanitize(), role))
+	for _, schema := range []string{"audit", "content", "public", "river", "rpc"} {
+		for _, what := range []string{"ALL TABLES IN SCHEMA", "ALL SEQUENCES IN SCHEMA", "SCHEMA"} {
+			statements = append(statements, fmt.Sprintf("REVOKE ALL ON %s %s FROM %s", what, pgx.Identifier{schema}.Sanitize(), role))
+		}
 	}
 	for _, g := range grants {
 		schema := pgx.Identifier{g.schema}.Sanitize()

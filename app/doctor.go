@@ -21,8 +21,13 @@ import (
 	"github.com/mindspace-app/mindspace/platform/postgres"
 )
 
-// examination is how long one examination may take.
-const examination = 10 * time.Second
+const (
+	// examination is how long one examination may take.
+	examination = 10 * time.Second
+	// auditExamination is how long the audit chain may take: each record is read, some ten thousand a second.
+	auditExamination = 10 * time.Minute
+	auditChain       = "audit chain"
+)
 
 // finding is what an examination says: fine, or what to do.
 type finding struct {
@@ -36,7 +41,7 @@ func wrong(mend, format string, args ...any) finding {
 	return finding{detail: fmt.Sprintf(format, args...), mend: mend}
 }
 
-// Doctor prints what is wrong with this machine or configuration, and how to mend it. It changes nothing.
+// Doctor prints what is wrong with this machine or configuration, and how to mend it. It changes nothing, but for probes that it removes.
 // It looks at the servers that are configured, or, where none are, at what `up` would use. It fails when something is wrong.
 func Doctor(ctx context.Context, config Config, data string, out io.Writer) error {
 	examinations := []struct {
@@ -48,14 +53,18 @@ func Doctor(ctx context.Context, config Config, data string, out io.Writer) erro
 		{"metrics port", func(ctx context.Context) finding { return examinePort(ctx, "--ops-addr", config.OpsAddr) }},
 		{"data folder", func(context.Context) finding { return examineFolder(data) }},
 		{"PostgreSQL", func(ctx context.Context) finding { return examineDatabase(ctx, config) }},
-		{"audit chain", func(ctx context.Context) finding { return examineAudit(ctx, config) }},
+		{auditChain, func(ctx context.Context) finding { return examineAudit(ctx, config) }},
 		{"Redis", func(ctx context.Context) finding { return examineRedis(ctx, config) }},
 		{"keyring", func(context.Context) finding { return examineKeys(config, data) }},
 		{"blob store", func(ctx context.Context) finding { return examineBlobs(ctx, config) }},
 	}
 	problems := 0
 	for _, e := range examinations {
-		examining, cancel := context.WithTimeout(ctx, examination)
+		patience := examination
+		if e.name == auditChain {
+			patience = auditExamination
+		}
+		examining, cancel := context.WithTimeout(ctx, patience)
 		f := e.examine(examining)
 		cancel()
 		if f.mend == "" {
@@ -122,7 +131,7 @@ func examineDatabase(ctx context.Context, config Config) finding {
 		case err != nil:
 			return wrong("install PostgreSQL (Debian: apt-get install postgresql), or set PG_BIN to its bin folder", "%v", err)
 		case found.Source == embedded.SourceFetch:
-			return fine("none installed; `mindspace up` fetches %s once, about 15 MB", found.Version)
+			return fine("none installed; `mindspace up` fetches %s once, 15 to 30 MB", found.Version)
 		default:
 			return fine("%s in %s, for `mindspace up`", found.Version, found.Dir)
 		}

@@ -12,7 +12,6 @@ import (
 	"connectrpc.com/grpcreflect/v2"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/mindspace-app/mindspace/console"
 	"github.com/mindspace-app/mindspace/jobs"
 	"github.com/mindspace-app/mindspace/platform/compress"
 	"github.com/mindspace-app/mindspace/platform/fault"
@@ -112,7 +111,7 @@ func (a *App) publicHandler() (http.Handler, error) {
 		return nil, err
 	}
 	a.mountOperations(mux)
-	if err := console.New(a.directory, a.logger).Mount(mux); err != nil {
+	if err := a.pages.Mount(mux); err != nil {
 		return nil, err
 	}
 	mux.Handle("GET /healthz", a.health.LiveHandler())

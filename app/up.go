@@ -75,12 +75,18 @@ func Up(ctx context.Context, o UpOptions, out io.Writer) error {
 		return err
 	}
 	defer a.Close()
+	ctx, stop := context.WithCancel(ctx)
+	announced := make(chan struct{})
 	go func() {
+		defer close(announced)
 		if a.awaitReady(ctx) {
 			banner(out, listeners, o, servers)
 		}
 	}()
-	return a.serve(ctx, listeners)
+	err = a.serve(ctx, listeners)
+	stop()
+	<-announced
+	return err
 }
 
 // prepare makes what serving needs: keys, schema, data.
@@ -152,7 +158,7 @@ func banner(out io.Writer, l *listeners, o UpOptions, s *servers) {
 	}
 	fmt.Fprintf(out, "  Data       %s\n", o.Data)
 	if s.postgres != nil {
-		fmt.Fprintf(out, "  Database   PostgreSQL %s, started by this program\n", s.postgres.Binaries().Version)
+		fmt.Fprintf(out, "  Database   PostgreSQL %s, started by this program, in %s\n", s.postgres.Binaries().Version, s.postgres.Dir())
 	}
 	if s.redis != nil {
 		fmt.Fprintf(out, "  Redis      %s\n", s.redis.Kind())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -26,18 +27,19 @@ type bareMeditation struct {
 }
 
 type bareRequest struct {
+	ID       string `json:"id"`
 	PageSize int    `json:"pageSize"`
 	Locale   string `json:"locale"`
 }
 
 // serveBare is the bare limit: net/http, encoding/json and pgx, the same query, and nothing else: no validation, no policy, no tracing, no limits.
-func serveBare(address string) error {
+func serveBare(ctx context.Context, address string) error {
 	config, err := pgxpool.ParseConfig(os.Getenv("DATABASE_URL"))
 	if err != nil {
 		return err
 	}
 	config.MaxConns = 16
-	pool, err := pgxpool.NewWithConfig(ctx(), config)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -53,8 +55,32 @@ func serveBare(address string) error {
 		_, _ = w.Write([]byte("{}"))
 	})
 	mux.HandleFunc("POST /list", func(w http.ResponseWriter, r *http.Request) { bareList(pool, w, r) })
+	mux.HandleFunc("POST /get", func(w http.ResponseWriter, r *http.Request) { bareGet(pool, w, r) })
 	mux.HandleFunc("GET /usage", usage)
-	return serve(address, mux)
+	return serve(ctx, address, mux)
+}
+
+const bareOne = `SELECT id, title, description, duration_seconds, level, tags, course_id, course_title, course_position, voice, locale
+FROM content.localised_meditations WHERE id = $1 AND asked_locale = $2`
+
+func bareGet(pool *pgxpool.Pool, w http.ResponseWriter, r *http.Request) {
+	var req bareRequest
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	rows, err := pool.Query(r.Context(), bareOne, req.ID, req.Locale)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	one, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[bareMeditation])
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"meditation": one})
 }
 
 const bareQuery = `SELECT id, title, description, duration_seconds, level, tags, course_id, course_title, course_position, voice, locale

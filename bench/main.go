@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -22,18 +24,20 @@ import (
 )
 
 func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	var err error
 	switch {
 	case len(os.Args) == 4 && os.Args[1] == "bare":
-		err = serveBare(os.Args[2])
+		err = serveBare(ctx, os.Args[2])
 	case len(os.Args) == 4 && os.Args[1] == "connect":
-		err = servePlain(os.Args[2])
+		err = servePlain(ctx, os.Args[2])
 	case len(os.Args) == 4 && os.Args[1] == "ours":
-		err = serveOurs(os.Args[2], os.Args[3])
+		err = serveOurs(ctx, os.Args[2], os.Args[3])
 	default:
-		err = drive()
+		err = drive(ctx)
 	}
-	if err != nil && ctx().Err() == nil {
+	if err != nil && ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -46,20 +50,24 @@ var works = []work{
 	{name: "empty", body: `{}`, paths: map[string]string{
 		"bare": "/empty", "connect": probev1connect.ProbeServiceEmptyProcedure, "ours": probev1connect.ProbeServiceEmptyProcedure,
 	}},
+	// Nothing of this is remembered between requests: both ask PostgreSQL each time.
+	{name: "get one", body: `{"id":"019b8cbd-b6d0-7e75-a467-126b36715e1a","locale":"sr"}`, paths: map[string]string{
+		"bare": "/get", "ours": contentv1connect.ContentServiceGetMeditationProcedure,
+	}},
+	// The program remembers pages, as it does in production; the bare server asks PostgreSQL each time.
 	{name: "list of 20", body: `{"pageSize":20,"locale":"en"}`, paths: map[string]string{"bare": "/list", "ours": contentv1connect.ContentServiceListMeditationsProcedure}},
 }
 
-func drive() error {
+func drive(ctx context.Context) error {
 	rounds := flag.Int("rounds", 7, "rounds; each server runs once in each")
 	seconds := flag.Float64("seconds", 3, "seconds a server and round")
 	connections := flag.Int("connections", 32, "connections at once")
 	flag.Parse()
-	ctx := ctx()
 	env, stop, err := stage(ctx)
+	defer stop()
 	if err != nil {
 		return err
 	}
-	defer stop()
 	servers := map[string]*server{}
 	for _, name := range names {
 		s, err := start(ctx, name, env)
@@ -92,24 +100,27 @@ func drive() error {
 
 // stage starts a database with the demo catalogue and a Redis, and tells the servers where they are.
 func stage(ctx context.Context) (env []string, stop func(), err error) {
-	quiet := slog.New(slog.DiscardHandler)
+	quiet, stops := slog.New(slog.DiscardHandler), []func(){}
+	stop = func() {
+		for _, one := range slices.Backward(stops) {
+			one()
+		}
+	}
 	db, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{Logger: quiet})
 	if err != nil {
-		return nil, nil, err
+		return nil, stop, err
 	}
+	stops = append(stops, func() { _ = db.Stop(context.WithoutCancel(ctx)) })
 	rdb, err := embedded.StartRedis(ctx, embedded.RedisConfig{Logger: quiet})
 	if err != nil {
-		return nil, nil, err
+		return nil, stop, err
 	}
+	stops = append(stops, func() { _ = rdb.Stop(context.WithoutCancel(ctx)) })
 	dir, err := os.MkdirTemp("", "mindspace-bench-")
 	if err != nil {
-		return nil, nil, err
+		return nil, stop, err
 	}
-	stop = func() {
-		_ = rdb.Stop(context.WithoutCancel(ctx))
-		_ = db.Stop(context.WithoutCancel(ctx))
-		_ = os.RemoveAll(dir)
-	}
+	stops = append(stops, func() { _ = os.RemoveAll(dir) })
 	keyring := filepath.Join(dir, "keyring.json")
 	if err := app.CreateKeys(keyring); err != nil {
 		return nil, stop, err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -26,13 +24,13 @@ func (probe) Empty(context.Context, *probev1.EmptyRequest) (*probev1.EmptyRespon
 	return &probev1.EmptyResponse{}, nil
 }
 
-// serveOurs is the program as `mindspace serve` runs it, with the probe service beside its own.
-func serveOurs(address, usageAddress string) error {
+// serveOurs is the program as `mindspace serve` runs it, with the probe service beside its own, and limits that are counted but not reached.
+func serveOurs(ctx context.Context, address, usageAddress string) error {
 	config := app.Config{
 		Environment: app.Demo, DatabaseURL: os.Getenv("DATABASE_URL"), RedisURL: os.Getenv("REDIS_URL"), BlobURL: "mem://",
-		DatabaseMaxConns: 16, KeysFile: os.Getenv("KEYRING_FILE"), Addr: address, OpsAddr: os.Getenv("BENCH_OPS_ADDR"), LimitScale: 0, DrainGrace: 5 * time.Second, LogLevel: "info", LogFormat: "json",
+		DatabaseMaxConns: 16, KeysFile: os.Getenv("KEYRING_FILE"), Addr: address, OpsAddr: os.Getenv("BENCH_OPS_ADDR"), LimitScale: 1, AddressPerSecond: 1e9, DrainGrace: 5 * time.Second, LogLevel: "info", LogFormat: "json",
 	}
-	running, err := app.New(ctx(), config, []string{"gateway", "meditation"}, func(s *rpc.Server) {
+	running, err := app.New(ctx, config, []string{"gateway", "meditation"}, func(s *rpc.Server) {
 		probev1connect.RegisterProbeServiceHandler(s.Server, probe{})
 	})
 	if err != nil {
@@ -40,22 +38,16 @@ func serveOurs(address, usageAddress string) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /usage", usage)
-	go func() { _ = serve(usageAddress, mux) }()
-	return running.Run(ctx())
+	go func() { _ = serve(ctx, usageAddress, mux) }()
+	return running.Run(ctx)
 }
 
 // servePlain is Connect without anything of ours around it: what is left between it and the bare limit is Connect's own.
-func servePlain(address string) error {
+func servePlain(ctx context.Context, address string) error {
 	server := connect.NewServer()
 	probev1connect.RegisterProbeServiceHandler(server, probe{})
 	mux := http.NewServeMux()
 	connecthttp.Mount(mux, server)
 	mux.HandleFunc("GET /usage", usage)
-	return serve(address, mux)
-}
-
-// ctx ends with the process's first signal.
-func ctx() context.Context {
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	return ctx
+	return serve(ctx, address, mux)
 }

@@ -39,9 +39,9 @@ func usage(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-func serve(address string, handler http.Handler) error {
+func serve(ctx context.Context, address string, handler http.Handler) error {
 	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	context.AfterFunc(ctx(), func() { _ = server.Close() })
+	context.AfterFunc(ctx, func() { _ = server.Close() })
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

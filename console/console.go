@@ -25,13 +25,15 @@ var static embed.FS
 // Console serves the pages.
 type Console struct {
 	logger      *slog.Logger
+	version     string
 	meditations contentv1connect.ContentServiceClient
 }
 
-// New returns the pages as a client of the services in the directory.
-func New(directory *rpc.Directory, logger *slog.Logger) *Console {
+// New returns the pages as a client of the services in the directory. The version is part of the addresses of static files.
+func New(directory *rpc.Directory, version string, logger *slog.Logger) *Console {
 	return &Console{
 		logger:      logger,
+		version:     version,
 		meditations: contentv1connect.NewContentServiceClient(directory.Client(contentv1connect.ContentServiceName)),
 	}
 }
@@ -43,14 +45,21 @@ func (c *Console) Mount(mux *http.ServeMux) error {
 		return fmt.Errorf("static files: %w", err)
 	}
 	mux.Handle("GET /{$}", c.page(c.welcomeShow))
-	mux.Handle("GET /static/", http.StripPrefix("/static/", cached(http.FileServerFS(files))))
+	entries, err := fs.ReadDir(files, ".")
+	if err != nil {
+		return fmt.Errorf("static files: %w", err)
+	}
+	serve := http.StripPrefix("/static/", cached(http.FileServerFS(files)))
+	for _, file := range entries {
+		mux.Handle("GET /static/"+file.Name(), serve)
+	}
 	return nil
 }
 
-// cached lets browsers keep static files for an hour; the pages name the program's version in their addresses.
+// cached lets browsers keep static files for good: the pages name the program's version in their addresses.
 func cached(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "public, max-age=3600")
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		next.ServeHTTP(w, r)
 	})
 }
@@ -69,7 +78,9 @@ func (c *Console) page(show func(*http.Request) (templ.Component, error)) http.H
 }
 
 func (c *Console) renderFailed(r *http.Request, err error) http.Handler {
-	c.logger.ErrorContext(r.Context(), "page not rendered", "path", r.URL.Path, "error", err)
+	if r.Context().Err() == nil { // else nobody is there to see it
+		c.logger.ErrorContext(r.Context(), "page not rendered", "path", r.URL.Path, "error", err)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "Something went wrong on our side.", http.StatusInternalServerError)
 	})
@@ -94,8 +105,14 @@ var statuses = map[fault.Kind]int{
 func (c *Console) failure(r *http.Request, err error) (templ.Component, int) {
 	err = fault.FromClient(err)
 	kind, text := fault.KindOf(err), textsFor(r)
-	if kind == fault.KindInternal && connect.CodeOf(err) != connect.CodeInternal {
-		c.logger.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+	switch connect.CodeOf(err) {
+	case connect.CodeDeadlineExceeded, connect.CodeCanceled: // too slow, or the reader has left and sees none of this
+		kind = fault.KindUnavailable
+	case connect.CodeInternal: // the call has logged it
+	default:
+		if kind == fault.KindInternal {
+			c.logger.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
+		}
 	}
 	message := map[fault.Kind]string{
 		fault.KindInvalid: text.Nowhere, fault.KindNotFound: text.Nowhere, fault.KindExhausted: text.TooMuch, fault.KindUnavailable: text.Away,
@@ -103,7 +120,7 @@ func (c *Console) failure(r *http.Request, err error) (templ.Component, int) {
 	if message == "" {
 		message = text.Broken
 	}
-	page := pageFor(r, text)
+	page := c.pageFor(r, text)
 	page.Title = text.Failed
 	return view.FailurePage(view.Failure{
 		Page: page, Title: text.Failed, Message: message, RequestID: identity.RequestFrom(r.Context()).ID, Back: text.Back,

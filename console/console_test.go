@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"connectrpc.com/connect/v2"
+
 	contentv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
 
@@ -43,7 +45,7 @@ func show(t *testing.T, service catalogue, target string, header http.Header) (s
 	}
 	contentv1connect.RegisterContentServiceHandler(server.Server, service)
 	mux := http.NewServeMux()
-	if err := console.New(rpc.NewDirectory(server), logger).Mount(mux); err != nil {
+	if err := console.New(rpc.NewDirectory(server), "v1+x", logger).Mount(mux); err != nil {
 		t.Fatal(err)
 	}
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
@@ -64,6 +66,7 @@ func TestPageTellsNoErrorText(t *testing.T) {
 		"fault":        {fault.NotFound("%s", planted), http.StatusNotFound, 0},
 		"outage":       {fault.Unavailable("away").WithCause(errors.New(planted)), http.StatusServiceUnavailable, 0},
 		"invalid":      {fault.Invalid("%s", planted).WithField("x", planted), http.StatusBadRequest, 0},
+		"too slow":     {connect.NewError(connect.CodeDeadlineExceeded, planted), http.StatusServiceUnavailable, 0},
 		"limit":        {fault.Exhausted("%s", planted), http.StatusTooManyRequests, 0},
 		"not for them": {fault.Denied("%s", planted), http.StatusForbidden, 0},
 	} {
@@ -94,6 +97,9 @@ func TestPageEscapesAndGroups(t *testing.T) {
 		{Title: "Alone", DurationSeconds: 600, Locale: "en"},
 	}}
 	status, body, _ := show(t, catalogue{page: page}, "/", nil)
+	if !strings.Contains(body, `/static/page.css?v=v1%2Bx"`) {
+		t.Error("the style sheet's address does not name the version")
+	}
 	if status != http.StatusOK || strings.Contains(body, "<b>One") || strings.Contains(body, "<script>") {
 		t.Errorf("status %d, or not escaped: %s", status, body)
 	}

@@ -69,8 +69,8 @@ func languageFor(r *http.Request) string {
 func textsFor(r *http.Request) texts { return byLanguage[languageFor(r)] }
 
 // pageFor is what every page shows around its content.
-func pageFor(r *http.Request, text texts) view.Page {
-	page := view.Page{Title: text.Heading, Locale: languageFor(r), Home: "/?lang=" + languageFor(r)}
+func (c *Console) pageFor(r *http.Request, text texts) view.Page {
+	page := view.Page{Version: url.QueryEscape(c.version), Title: text.Heading, Locale: languageFor(r), Home: "/?lang=" + languageFor(r)}
 	for _, code := range locale.All() {
 		query := url.Values{"lang": {code}}
 		if q := r.URL.Query().Get("q"); q != "" {

@@ -18,7 +18,7 @@ const maxQuery = 200
 // welcomeShow is what a newcomer sees first: the catalogue, in their language, searchable.
 func (c *Console) welcomeShow(r *http.Request) (templ.Component, error) {
 	text := textsFor(r)
-	page := pageFor(r, text)
+	page := c.pageFor(r, text)
 	query := firstCharacters(r.URL.Query().Get("q"), maxQuery)
 	props := view.Welcome{
 		Page: page, Heading: text.Heading, Lead: text.Lead, Search: text.Search, SearchLabel: text.SearchLabel, Query: query, None: text.None, Call: text.Call,

@@ -176,10 +176,16 @@ func TestRedisOutage(t *testing.T) {
 		slowest = max(slowest, time.Since(begin))
 	}
 	t.Logf("slowest answer without Redis: %v", slowest)
-	if body := ready(t, p, http.StatusOK); !strings.Contains(body, "redis") {
-		t.Errorf("readiness does not speak of Redis: %s", body)
+	says := func(status string) {
+		t.Helper()
+		await(t, p, status+" from /readyz", func() bool {
+			code, body := get(t, p.url+"/readyz")
+			return code == http.StatusOK && strings.Contains(body, `"status":"`+status+`"`)
+		})
 	}
+	says("degraded")
 	redis.mend()
+	says("ok")
 	if _, err := p.content().ListMeditations(t.Context(), &contentv1.ListMeditationsRequest{PageSize: 100}); err != nil {
 		t.Error(err)
 	}

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	binary = filepath.Join(dir, "mindspace")
-	build := exec.Command("go", "build", "-o", binary, "../cmd/mindspace")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../cmd/mindspace")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)

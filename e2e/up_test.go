@@ -174,20 +174,25 @@ func TestUpDestroysNothing(t *testing.T) {
 		"half-written database": {func(t *testing.T, data string) {
 			t.Helper()
 			writeFile(t, filepath.Join(data, "postgres", "data", "base", "1", "112"), "half")
-		}, "data"},
+			giveAway(t, filepath.Join(data, "postgres"))
+		}, "move the folder away"},
 		"database of another version": {func(t *testing.T, data string) {
 			t.Helper()
-			writeFile(t, filepath.Join(data, "postgres", "data", "PG_VERSION"), "9.6\n")
+			writeFile(t, filepath.Join(data, "postgres", "data", "PG_VERSION"), "13\n")
+			writeFile(t, filepath.Join(data, "postgres", "data", "global", "pg_control"), "x")
+			writeFile(t, filepath.Join(data, "postgres", "data", "pg_wal", "0"), "x")
+			writeFile(t, filepath.Join(data, "postgres", "data", "base", "1", "112"), "x")
+			writeFile(t, filepath.Join(data, "postgres", "password"), "x")
 			giveAway(t, filepath.Join(data, "postgres"))
-		}, "9.6"},
+		}, "PostgreSQL 13"},
 		"a file in place of the folder": {func(t *testing.T, data string) {
 			t.Helper()
 			writeFile(t, filepath.Join(data, "postgres"), "mine")
-		}, "postgres"},
+		}, "is a file"},
 		"keyring cut short": {func(t *testing.T, data string) {
 			t.Helper()
 			writeFile(t, filepath.Join(data, "keyring.json"), `{"demo":tr`)
-		}, "keyring"},
+		}, "KEYRING_FILE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -61,7 +61,7 @@ CREATE INDEX meditations_catalogue ON content.meditations (position, id) WHERE p
 CREATE INDEX meditations_course ON content.meditations (course_id, position, id) WHERE published_at IS NOT NULL;
 CREATE INDEX meditations_tags ON content.meditations USING gin (tags) WHERE published_at IS NOT NULL;
 
--- An audio file in the blob store. Its key is made of its checksum, so that the same sound is stored once.
+-- An audio file in the blob store.
 CREATE TABLE content.media (
     id               uuid             NOT NULL PRIMARY KEY,
     blob_key         text             NOT NULL,

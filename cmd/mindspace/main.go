@@ -49,7 +49,7 @@ func run(args []string, out, errs io.Writer) int {
 		fmt.Fprintf(errs, "mindspace: %v\nTry `mindspace --help`.\n", err)
 		return 2
 	}
-	if err := command.Run(); err != nil && !errors.Is(err, context.Canceled) {
+	if err := command.Run(); err != nil {
 		fmt.Fprintf(errs, "mindspace: %v\n", err)
 		return 1
 	}

@@ -38,18 +38,19 @@ func TestBadDataIsRefusedAndKept(t *testing.T) {
 		spoil func(t *testing.T, home, data string)
 		want  string
 	}{
-		"no PG_VERSION":       {func(t *testing.T, _, data string) { remove(t, data+"/PG_VERSION") }, "move the folder away"},
-		"no pg_control":       {func(t *testing.T, _, data string) { remove(t, data+"/global/pg_control") }, "move the folder away"},
-		"no pg_wal":           {func(t *testing.T, _, data string) { remove(t, data+"/pg_wal") }, "move the folder away"},
-		"empty data folder":   {func(t *testing.T, _, data string) { remove(t, data); mkdir(t, data, 0o700) }, "move the folder away"},
-		"garbled PG_VERSION":  {func(t *testing.T, _, data string) { write(t, data+"/PG_VERSION", "\x00\x00") }, "move the folder away"},
-		"an unknown version":  {func(t *testing.T, _, data string) { write(t, data+"/PG_VERSION", "9\n") }, "choose another data folder"},
+		"no PG_VERSION":       {func(t *testing.T, _, data string) { t.Helper(); remove(t, data+"/PG_VERSION") }, "move the folder away"},
+		"no pg_control":       {func(t *testing.T, _, data string) { t.Helper(); remove(t, data+"/global/pg_control") }, "move the folder away"},
+		"no pg_wal":           {func(t *testing.T, _, data string) { t.Helper(); remove(t, data+"/pg_wal") }, "move the folder away"},
+		"empty data folder":   {func(t *testing.T, _, data string) { t.Helper(); remove(t, data); mkdir(t, data, 0o700) }, "move the folder away"},
+		"garbled PG_VERSION":  {func(t *testing.T, _, data string) { t.Helper(); write(t, data+"/PG_VERSION", "\x00\x00") }, "move the folder away"},
+		"an unknown version":  {func(t *testing.T, _, data string) { t.Helper(); write(t, data+"/PG_VERSION", "9\n") }, "choose another data folder"},
 		"cut-off pg_control":  {func(*testing.T, string, string) {}, "the end of its log"},
-		"data open to others": {func(t *testing.T, _, data string) { chmod(t, data, 0o755) }, "chmod 700"},
-		"a file for data":     {func(t *testing.T, _, data string) { remove(t, data); write(t, data, "x") }, "is not a folder"},
-		"no password":         {func(t *testing.T, home, _ string) { remove(t, home+"/password") }, "password is missing"},
-		"foreign files":       {func(t *testing.T, home, _ string) { write(t, home+"/thesis.tex", "x") }, "thesis.tex"},
+		"data open to others": {func(t *testing.T, _, data string) { t.Helper(); chmod(t, data, 0o755) }, "chmod 700"},
+		"a file for data":     {func(t *testing.T, _, data string) { t.Helper(); remove(t, data); write(t, data, "x") }, "is not a folder"},
+		"no password":         {func(t *testing.T, home, _ string) { t.Helper(); remove(t, home+"/password") }, "password is missing"},
+		"foreign files":       {func(t *testing.T, home, _ string) { t.Helper(); write(t, home+"/thesis.tex", "x") }, "thesis.tex"},
 		"location leads nowhere": {func(t *testing.T, home, data string) {
+			t.Helper()
 			remove(t, data)
 			write(t, home+"/location", home+"/elsewhere\n")
 		}, "restore them"},

@@ -7,6 +7,7 @@
 package embedded
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
@@ -21,8 +22,8 @@ const loopback = "127.0.0.1"
 func newPassword() string { return strings.ToLower(rand.Text()) }
 
 // freePort asks the kernel for a port. Someone else may take it before the server does; those who use it try again then.
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp4", net.JoinHostPort(loopback, "0"))
+func freePort(ctx context.Context) (int, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", net.JoinHostPort(loopback, "0"))
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -34,12 +35,27 @@ func TestMain(m *testing.M) {
 		child(text)
 		return
 	}
-	code := m.Run()
-	if dir, err := original(); err == nil {
-		os.RemoveAll(filepath.Dir(dir))
+	if len(os.Args) == 2 && os.Args[1] == lateArgument {
+		late()
+		return
 	}
+	code := m.Run()
+	os.RemoveAll(originalFolder)
 	os.Exit(code)
 }
+
+// lateArgument makes this test binary play a server that takes a moment until it heeds signals.
+const lateArgument = "late"
+
+func late() {
+	<-time.After(300 * time.Millisecond)
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt)
+	<-interrupted
+}
+
+// originalFolder holds the original; empty until it is made.
+var originalFolder string
 
 // original is the home of a stopped server, made once: to copy it takes a fraction of initdb's time.
 var original = sync.OnceValues(func() (string, error) {
@@ -47,7 +63,8 @@ var original = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the server's user passes through
+	originalFolder = dir
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return "", err
 	}
 	home := filepath.Join(dir, "home")
@@ -134,14 +151,14 @@ func startChild(t *testing.T, config childConfig, us account, environment ...str
 	if err := os.Link(os.Args[0], program); err != nil {
 		copyFile(t, os.Args[0], program)
 	}
-	if err := os.Chmod(program, 0o755); err != nil { //nolint:gosec // the child's user runs it
+	if err := os.Chmod(program, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(program) //nolint:gosec // this very program
+	command := exec.Command(program)
 	us.prepare(command)
 	command.Env = append(append(os.Environ(), childVariable+"="+string(text)), environment...)
 	command.Stderr = os.Stderr
@@ -197,7 +214,7 @@ func enterable(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // that is what it is for
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -250,9 +267,12 @@ func ask[V any](t *testing.T, conn *pgx.Conn, sql string) (value V) {
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	deadline := time.After(patience)
+	for !condition() {
+		select {
+		case <-deadline:
 			t.Fatalf("not within %v: %s", patience, what)
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }

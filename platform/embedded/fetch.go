@@ -125,7 +125,8 @@ func (f fetcher) fetch(ctx context.Context, wanted Binaries) (Binaries, error) {
 	select {
 	case err = <-result:
 	case <-ctx.Done():
-		// The library cannot be interrupted; what it still writes goes with the next fetch.
+		// The library cannot be interrupted; what it still writes goes with the next fetch. Until it gives up, another fetch
+		// of this process waits for it.
 		err = ctx.Err()
 	}
 	if err != nil {
@@ -193,7 +194,12 @@ func (f fetcher) download(work, version string) error {
 
 // open lets every user read and run what was unpacked, whatever the umask was.
 func open(dir string) error {
-	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Type()&fs.ModeSymlink != 0 {
 			return err
 		}
@@ -205,6 +211,6 @@ func open(dir string) error {
 		if entry.IsDir() || mode&0o100 != 0 {
 			mode |= 0o111
 		}
-		return os.Chmod(path, mode)
+		return root.Chmod(path, mode)
 	})
 }

@@ -55,6 +55,7 @@ func sum(jar []byte) string {
 }
 
 func newTestFetcher(t *testing.T, repository string) fetcher {
+	t.Helper()
 	return fetcher{cache: filepath.Join(enterable(t), "cache"), repository: repository, logger: orDiscard(nil)}
 }
 
@@ -66,7 +67,7 @@ func TestFetchOnce(t *testing.T) {
 	if err != nil || wanted.Source != SourceFetch || wanted.Dir != "" || wanted.Major != 18 {
 		t.Fatalf("an empty cache gives %+v (%v)", wanted, err)
 	}
-	if err := os.MkdirAll(filepath.Join(f.cache, unfinishedPrefix+"old"), 0o755); err != nil { //nolint:gosec // a cache
+	if err := os.MkdirAll(filepath.Join(f.cache, unfinishedPrefix+"old"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 
@@ -107,9 +108,6 @@ func TestFetchFails(t *testing.T) {
 	missing := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(missing.Close)
 	forged, _ := repository(t, func([]byte) string { return strings.Repeat("0", 64) })
-	release := make(chan struct{})
-	stalled := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
-	t.Cleanup(func() { close(release); stalled.Close() })
 	for name, url := range map[string]string{
 		"nothing there": missing.URL, "nobody answers": "http://127.0.0.1:1", "wrong checksum": forged,
 	} {
@@ -127,6 +125,10 @@ func TestFetchFails(t *testing.T) {
 	}
 	t.Run("no answer in time", func(t *testing.T) {
 		t.Parallel()
+		release := make(chan struct{})
+		stalled := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+		// In this subtest, as the library fetches one archive at a time in a process.
+		t.Cleanup(func() { close(release); stalled.Close() })
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		f := newTestFetcher(t, stalled.URL)

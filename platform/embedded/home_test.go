@@ -100,7 +100,7 @@ func TestDataOfSomeoneElseIsRefused(t *testing.T) {
 func TestClosedParentOfRoot(t *testing.T) {
 	t.Parallel()
 	closed := t.TempDir()
-	if err := os.Chmod(closed, 0o700); err != nil { //nolint:gosec // a folder
+	if err := os.Chmod(closed, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(closed, "clone", ".mindspace", "postgres")

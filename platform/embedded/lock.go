@@ -15,11 +15,11 @@ var ErrRunning = errors.New("already running")
 
 // lockFolder keeps a second program out of the folder for as long as this one lives. The lock is on the folder itself and ends with the process.
 func lockFolder(dir string) (*os.File, error) {
-	folder, err := os.Open(dir)
+	folder, err := os.Open(dir) //nolint:gosec // the folder that was asked for
 	if err != nil {
 		return nil, fmt.Errorf("data folder: %w; change its permissions, or choose another data folder", err)
 	}
-	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a file descriptor
+	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		folder.Close()
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock data folder %s: %w", dir, err)
@@ -39,12 +39,12 @@ func lockFolder(dir string) (*os.File, error) {
 
 // waitForFolder is a lock on a folder that several programs use in turn.
 func waitForFolder(ctx context.Context, dir string) (*os.File, error) {
-	folder, err := os.Open(dir)
+	folder, err := os.Open(dir) //nolint:gosec // our cache
 	if err != nil {
 		return nil, err
 	}
 	for {
-		err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a file descriptor
+		err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
 			return folder, nil
 		}
@@ -66,6 +66,6 @@ func waitForFolder(ctx context.Context, dir string) (*os.File, error) {
 // unlock lets the next one in. To close the folder would do, were there not moments in which a process that is just being started has it open too.
 func unlock(folder *os.File) {
 	// It fails only for what is not locked.
-	_ = syscall.Flock(int(folder.Fd()), syscall.LOCK_UN) //nolint:gosec // a file descriptor
+	_ = syscall.Flock(int(folder.Fd()), syscall.LOCK_UN)
 	folder.Close()
 }

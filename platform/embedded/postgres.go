@@ -111,7 +111,7 @@ var errPortTaken = errors.New("the port was taken")
 
 // launch starts the server once, on a port that is free at this moment.
 func (p *Postgres) launch(ctx context.Context, cfg PostgresConfig) error {
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return err
 	}

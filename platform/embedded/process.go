@@ -16,6 +16,7 @@ import (
 // supervisorScript runs a server as its child and stops it when standard input ends. That is the pipe from this program:
 // it ends when the program closes it, and when the program dies in any way, kill -9 included. It works alike on Linux and macOS,
 // which a parent-death signal does not. The terminal's signals are ignored: the program drains first, then stops the server.
+// The signal is repeated, as a server that has only just been started ignores it.
 // The end of the server is told on standard output; a throwaway folder goes only after standard input has ended, so that the log can be read.
 const supervisorScript = `
 trap '' HUP INT TERM QUIT PIPE
@@ -24,7 +25,7 @@ shift 3
 exec 3<&0
 "$@" </dev/null >>"$log" 2>&1 3<&- &
 server=$!
-{ read -r _; kill -s "$signal" "$server"; } <&3 >/dev/null 2>&1 &
+{ read -r _; while kill -s "$signal" "$server"; do sleep 1; done; } <&3 >/dev/null 2>&1 &
 watcher=$!
 wait "$server"
 status=$?
@@ -70,7 +71,7 @@ func (p program) start() (*process, error) {
 	if p.throwaway {
 		remove = p.home
 	}
-	command := exec.Command("/bin/sh", append([]string{ //nolint:gosec // the arguments are ours
+	command := exec.Command("/bin/sh", append([]string{ //nolint:gosec,noctx // the arguments are ours, and it runs until it is stopped
 		"-c", supervisorScript, "sh", filepath.Join(p.home, p.log), p.stopSignal, remove}, p.args...)...)
 	p.account.prepare(command)
 	input, err := command.StdinPipe()

@@ -67,7 +67,7 @@ type Redis struct {
 func FindRedis() (path, version string, ok bool, err error) {
 	path = os.Getenv("REDIS_BIN")
 	chosen := path != ""
-	if info, statErr := os.Stat(path); chosen && statErr == nil && info.IsDir() {
+	if info, statErr := os.Stat(path); chosen && statErr == nil && info.IsDir() { //nolint:gosec // a program that the operator chose
 		path = filepath.Join(path, "redis-server")
 	}
 	if chosen {
@@ -92,7 +92,7 @@ func FindRedis() (path, version string, ok bool, err error) {
 
 // redisVersion asks the program and refuses one that lacks commands we use (GETEX, since 6.2).
 func redisVersion(path string) (string, error) {
-	text, err := exec.Command(path, "--version").Output() //nolint:gosec // a program that the operator chose
+	text, err := exec.Command(path, "--version").Output() //nolint:gosec,noctx // a program that the operator chose, and that answers at once
 	if err != nil {
 		return "", fmt.Errorf("%s does not run: %w", path, err)
 	}
@@ -162,7 +162,7 @@ func launchRedis(ctx context.Context, cfg RedisConfig, h *home, path string) (*R
 	if err := h.account.own(state); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}

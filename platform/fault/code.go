@@ -132,18 +132,23 @@ func (e *Error) addDetail(detail *connect.ErrorDetail) {
 // Classifier recognises the errors of one dependency, for example a database that is away. It gives nil for what it does not know.
 type Classifier func(error) *Error
 
-// Resolve finds what the caller may be told of err:
-// the fault in its chain; the reason why the context ended; what a classifier recognises;
-// a plain connection or deadline problem. It gives nil when err is none of these, and is then internal.
+// Resolve finds what the caller may be told of err: the fault that it is; the reason why the context ended;
+// what a classifier recognises; a passing problem. It gives nil when err is none of these, and is then internal.
+// What another service answered with is judged alike whether it runs in this process or not: its text stays hidden,
+// unless the service that called it made a fault of it with [FromClient].
 func Resolve(ctx context.Context, err error, classifiers ...Classifier) *connect.Error {
+	call := nearestConnect(err)
+	if call != nil && call.IsRemote() {
+		return passing(call, "another service that this needs is away")
+	}
 	if e, ok := As(err); ok {
 		return e.Connect()
 	}
 	if e, ok := As(context.Cause(ctx)); ok && ctx.Err() != nil {
 		return e.Connect()
 	}
-	if c := ofConnect(err); c != nil {
-		return c
+	if call != nil {
+		return ofTransport(call)
 	}
 	switch {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
@@ -159,24 +164,42 @@ func Resolve(ctx context.Context, err error, classifiers ...Classifier) *connect
 	return nil
 }
 
-// ofConnect handles errors that are Connect's own. Those made in this process (a body that does not parse, a message that is too long)
-// keep code and text. Of those that another service answered with, only the passing ones keep their code, and none its text.
-func ofConnect(err error) *connect.Error {
-	var c *connect.Error
-	if !errors.As(err, &c) {
+// nearestConnect is the Connect error in err's chain, unless a fault stands in front of it.
+func nearestConnect(err error) *connect.Error {
+	switch e := err.(type) { //nolint:errorlint // it walks the chain itself, to know what comes first
+	case nil, *Error:
 		return nil
-	}
-	switch c.Code() {
-	case connect.CodeUnknown, connect.CodeInternal, connect.CodeDataLoss:
-		return nil
-	case connect.CodeUnavailable, connect.CodeCanceled, connect.CodeDeadlineExceeded:
-		if c.IsRemote() {
-			return connect.NewError(c.Code(), "another service that this needs is away").WithCause(err)
+	case *connect.Error:
+		return e
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if found := nearestConnect(inner); found != nil {
+				return found
+			}
 		}
+		return nil
 	default:
-		if c.IsRemote() {
-			return nil
-		}
+		return nearestConnect(errors.Unwrap(err))
 	}
-	return c
+}
+
+// ofTransport handles errors that Connect made in this process. The text is for the caller only where the caller's own request
+// is what it speaks of: a body that does not parse, a message that is too long. That of a failed connection names our machines.
+func ofTransport(err *connect.Error) *connect.Error {
+	switch err.Code() {
+	case connect.CodeInvalidArgument, connect.CodeResourceExhausted, connect.CodeUnimplemented:
+		return err
+	default:
+		return passing(err, "a connection that this needs broke off")
+	}
+}
+
+// passing keeps the code of what may work later, with a text of our own; nil for anything else.
+func passing(err *connect.Error, text string) *connect.Error {
+	switch err.Code() {
+	case connect.CodeUnavailable, connect.CodeCanceled, connect.CodeDeadlineExceeded:
+		return connect.NewError(err.Code(), text).WithCause(err)
+	default:
+		return nil
+	}
 }

@@ -113,18 +113,22 @@ func TestResolve(t *testing.T) {
 		err  error
 		want connect.Code // 0: hidden
 	}{
-		"fault":                      {context.Background(), fmt.Errorf("x: %w", fault.Denied("no")), connect.CodePermissionDenied},
-		"the context's own reason":   {ended, context.Canceled, connect.CodeUnavailable},
-		"the caller left":            {gone, fmt.Errorf("query: %w", context.Canceled), connect.CodeCanceled},
-		"a cancellation of our own":  {context.Background(), context.Canceled, 0},
-		"classified":                 {context.Background(), fmt.Errorf("query: %w", dbAway), connect.CodeUnavailable},
-		"unknown":                    {context.Background(), errors.New("boom"), 0},
-		"body does not parse":        {context.Background(), connect.NewError(connect.CodeInvalidArgument, "bad"), connect.CodeInvalidArgument},
-		"peer says not found":        {context.Background(), connect.NewError(connect.CodeNotFound, "x").WithRemote(), 0},
-		"peer is away":               {context.Background(), connect.NewError(connect.CodeUnavailable, "x").WithRemote(), connect.CodeUnavailable},
-		"peer says who are you":      {context.Background(), connect.NewError(connect.CodeUnauthenticated, "x").WithRemote(), 0},
-		"unknown of Connect's own":   {context.Background(), connect.NewError(connect.CodeUnknown, "x"), 0},
-		"fault wins over its reason": {ended, fault.NotFound("x"), connect.CodeNotFound},
+		"fault":                         {context.Background(), fmt.Errorf("x: %w", fault.Denied("no")), connect.CodePermissionDenied},
+		"the context's own reason":      {ended, context.Canceled, connect.CodeUnavailable},
+		"the caller left":               {gone, fmt.Errorf("query: %w", context.Canceled), connect.CodeCanceled},
+		"a cancellation of our own":     {context.Background(), context.Canceled, 0},
+		"classified":                    {context.Background(), fmt.Errorf("query: %w", dbAway), connect.CodeUnavailable},
+		"unknown":                       {context.Background(), errors.New("boom"), 0},
+		"body does not parse":           {context.Background(), connect.NewError(connect.CodeInvalidArgument, "bad"), connect.CodeInvalidArgument},
+		"peer says not found":           {context.Background(), connect.NewError(connect.CodeNotFound, "x").WithRemote(), 0},
+		"peer is away":                  {context.Background(), connect.NewError(connect.CodeUnavailable, "x").WithRemote(), connect.CodeUnavailable},
+		"peer says who are you":         {context.Background(), connect.NewError(connect.CodeUnauthenticated, "x").WithRemote(), 0},
+		"a fault of a peer, in process": {context.Background(), fault.NotFound("row 42").Connect().WithRemote(), 0},
+		"a fault made of a peer's":      {context.Background(), fault.FromClient(fault.NotFound("row 42").Connect().WithRemote()), connect.CodeNotFound},
+		"outage of a peer among others": {context.Background(), errors.Join(errors.New("x"), connect.NewError(connect.CodeUnavailable, "x").WithRemote()), connect.CodeUnavailable},
+		"not found of Connect's own":    {context.Background(), connect.NewError(connect.CodeNotFound, "x"), 0},
+		"unknown of Connect's own":      {context.Background(), connect.NewError(connect.CodeUnknown, "x"), 0},
+		"fault wins over its reason":    {ended, fault.NotFound("x"), connect.CodeNotFound},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

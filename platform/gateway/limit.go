@@ -3,7 +3,6 @@ package gateway
 import (
 	"math"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -49,7 +48,7 @@ func newAddressLimit(cfg Config, answers answers, dress func(http.Handler) http.
 
 // ServeHTTP implements [http.Handler].
 func (h *addressLimit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	key := limitKey(identity.RequestFrom(r.Context()).Address)
+	key := limit.AddressKey(identity.RequestFrom(r.Context()).Address)
 	if key == "" {
 		h.next.ServeHTTP(w, r)
 		return
@@ -60,19 +59,6 @@ func (h *addressLimit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.refusals.Inc()
 	h.refusal.ServeHTTP(w, r)
-}
-
-// limitKey is the IPv4 address, or the IPv6 network of 64 bits, as one host has a whole network of the latter.
-func limitKey(address netip.Addr) string {
-	switch {
-	case address.Is4():
-		bytes := address.As4()
-		return string(bytes[:])
-	case address.Is6():
-		bytes := address.As16()
-		return string(bytes[:8])
-	}
-	return ""
 }
 
 // refusal says that the address sends too much, and when the next request fits at the latest. It is made once: a flood should cost little.

@@ -106,20 +106,3 @@ func TestNoLimit(t *testing.T) {
 		}
 	}
 }
-
-func TestLimitKey(t *testing.T) {
-	t.Parallel()
-	key := func(address string) string { return limitKey(netip.MustParseAddr(address)) }
-	if key("203.0.113.1") == key("203.0.113.2") {
-		t.Error("two IPv4 addresses share a bucket")
-	}
-	if key("2001:db8:0:1::1") != key("2001:db8:0:1:ffff::2") {
-		t.Error("one IPv6 network of 64 bits has two buckets")
-	}
-	if key("2001:db8:0:1::1") == key("2001:db8:0:2::1") {
-		t.Error("two IPv6 networks share a bucket")
-	}
-	if limitKey(netip.Addr{}) != "" {
-		t.Error("no address has a bucket")
-	}
-}

@@ -22,7 +22,7 @@ func newCORS(origins []string) (func(http.Handler) http.Handler, error) {
 	}
 	var bad []error
 	for _, origin := range origins {
-		if err := checkOrigin(origin); err != nil {
+		if err := CheckOrigin(origin); err != nil {
 			bad = append(bad, err)
 		}
 	}
@@ -40,8 +40,8 @@ func newCORS(origins []string) (func(http.Handler) http.Handler, error) {
 	}).Handler, nil
 }
 
-// checkOrigin accepts exactly what a browser sends as Origin: a scheme, a host and perhaps a port.
-func checkOrigin(origin string) error {
+// CheckOrigin accepts exactly what a browser sends as Origin: a scheme, a host and perhaps a port.
+func CheckOrigin(origin string) error {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Scheme+"://"+u.Host != origin || !plainHost(u.Host) {
 		return fmt.Errorf("allowed origin %q is not exact: write it like \"https://app.example.org\", in lower case, without wildcard, path or user", origin)

@@ -32,7 +32,7 @@ type Shared struct {
 	resume  atomic.Int64 // unix nanoseconds before which Redis is not asked
 }
 
-// NewShared returns a limiter on rdb; with nil it counts in this process alone.
+// NewShared returns a limiter on rdb, which must heed deadlines (ContextTimeoutEnabled); with nil it counts in this process alone.
 func NewShared(rdb redis.UniversalClient, logger *slog.Logger) *Shared {
 	s := &Shared{local: NewLocal(defaultKeys), logger: logger}
 	if rdb != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/exaring/otelpgx"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/multitracer"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -112,6 +113,12 @@ func (cfg Config) pool() (*pgxpool.Config, error) {
 			setDefault(conn.RuntimeParams, "statement_timeout", milliseconds(timeout))
 		}
 		setDefault(conn.RuntimeParams, "idle_in_transaction_session_timeout", milliseconds(idleTransactionTimeout))
+	}
+
+	// Without a description of the statement, as in a pooler's exec mode, pgx cannot tell what a list of ids is.
+	c.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterDefaultPgType([]uuid.UUID(nil), "_uuid")
+		return nil
 	}
 
 	if silent("pool_max_conns") {

@@ -7,6 +7,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -156,6 +157,20 @@ func TestSettings(t *testing.T) {
 			t.Errorf("timezone = %q", got)
 		}
 	})
+}
+
+// A list of ids is a parameter of many queries; pgx has to know its type without asking the server.
+func TestListsOfIDs(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t, shelf)
+	ids := []uuid.UUID{uuid.New(), uuid.New()}
+	for _, pooler := range []bool{false, true} {
+		pool := open(t, postgres.Config{URL: url, Pooler: pooler})
+		var n int
+		if err := pool.QueryRow(t.Context(), "SELECT cardinality($1::uuid[])", ids).Scan(&n); err != nil || n != 2 {
+			t.Errorf("pooler %v: %d, %v; want 2", pooler, n, err)
+		}
+	}
 }
 
 func TestExhaustedPoolIsUnavailable(t *testing.T) {

@@ -27,7 +27,7 @@ func TestPoolRecovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(folder) })
-	if err := os.Chmod(folder, 0o755); err != nil { //nolint:gosec // the server's user passes through
+	if err := os.Chmod(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	start := func() *embedded.Postgres {
@@ -114,6 +114,7 @@ type relay struct {
 }
 
 func newRelay(t *testing.T) *relay {
+	t.Helper()
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -148,6 +149,7 @@ func (r *relay) pass(client net.Conn) {
 
 // lead points the relay at the server and gives the URL through the relay.
 func (r *relay) lead(t *testing.T, serverURL string) string {
+	t.Helper()
 	u, err := neturl.Parse(serverURL)
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -30,7 +31,11 @@ func bounding(draining context.Context, unary time.Duration) connect.ServerInter
 			if draining != nil {
 				defer context.AfterFunc(draining, func() { cancel(errDraining) })()
 			}
-			return next(ctx, spec, stream)
+			err := next(ctx, spec, stream)
+			if err == nil && errors.Is(context.Cause(ctx), errDraining) {
+				return errDraining.Connect() // a handler that took the end of its context for its own would look finished
+			}
+			return err
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/tink-crypto/tink-go/v2/tink"
 	"google.golang.org/protobuf/proto"
@@ -81,12 +82,10 @@ func idempotent(p *policies, answers *Answers) connect.ServerInterceptor {
 			call := &keyedCall{ServerStream: stream, ctx: ctx, spec: spec, answers: answers, row: rpcdb.ClaimIdempotencyKeyParams{
 				PersonID: identity.CallerFrom(ctx).UserID, Procedure: spec.Procedure, Key: key,
 			}}
+			defer call.release() // what was neither kept nor given back: the method failed or panicked
 			err = next(ctx, spec, call)
 			if errors.Is(err, errReplayed) {
 				return call.replay()
-			}
-			if err != nil {
-				call.release()
 			}
 			return err
 		}
@@ -149,13 +148,14 @@ func (c *keyedCall) claim(hash []byte) error {
 		return nil
 	}
 	first, err := q.GetIdempotencyKey(c.ctx, rpcdb.GetIdempotencyKeyParams{PersonID: c.row.PersonID, Procedure: c.row.Procedure, Key: c.row.Key})
-	if err != nil {
+	gone := errors.Is(err, pgx.ErrNoRows) // the first call has just failed and given it back
+	if err != nil && !gone {
 		return fmt.Errorf("read idempotency key: %w", err)
 	}
 	switch {
-	case string(first.RequestHash) != string(hash):
+	case !gone && string(first.RequestHash) != string(hash):
 		return fault.Invalid("this Idempotency-Key was used for another request").WithReason("IDEMPOTENCY_KEY_REUSED")
-	case first.Response == nil:
+	case gone || first.Response == nil:
 		return fault.Conflict("the first call with this Idempotency-Key is still running").
 			WithReason("IDEMPOTENCY_KEY_IN_USE").WithRetryAfter(time.Second)
 	}

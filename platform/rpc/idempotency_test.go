@@ -75,9 +75,13 @@ func TestFailedCallMayBeRetried(t *testing.T) {
 	if _, _, err := keyed(t.Context(), r, "k", "a"); err == nil {
 		t.Fatal("want the failure")
 	}
+	r.probe.fail = func(context.Context) error { panic("down") }
+	if _, _, err := keyed(t.Context(), r, "k", "a"); connect.CodeOf(err) != connect.CodeInternal {
+		t.Fatalf("got %v, want the panic hidden", err)
+	}
 	r.probe.fail = nil
-	if run, replayed, err := keyed(t.Context(), r, "k", "a"); err != nil || run != 2 || replayed {
-		t.Errorf("retry after a failure: run %d, replayed %v, %v; want a second run", run, replayed, err)
+	if run, replayed, err := keyed(t.Context(), r, "k", "a"); err != nil || run != 3 || replayed {
+		t.Errorf("retry after a failure and a panic: run %d, replayed %v, %v; want a third run", run, replayed, err)
 	}
 }
 

@@ -27,6 +27,8 @@ var hidden = map[string]func(context.Context) error{
 	"internal of ours":  func(context.Context) error { return connect.NewError(connect.CodeInternal, planted) },
 	"cause of a fault":  func(context.Context) error { return fault.NotFound("no such thing").WithCause(errors.New(planted)) },
 	"cause of an error": func(context.Context) error { return fmt.Errorf("%s: %w", planted, fault.Denied("not you")) },
+	"failed dial":       func(context.Context) error { return connect.NewError(connect.CodeUnavailable, planted) },
+	"fault of a peer":   func(context.Context) error { return fault.NotFound(planted).Connect().WithRemote() },
 	"joined errors":     func(context.Context) error { return errors.Join(errors.New(planted), errors.New("more")) },
 }
 

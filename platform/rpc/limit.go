@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"math"
-	"net/netip"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -45,7 +44,7 @@ func charge(ctx context.Context, limiter Limiter, procedure string, r *rule, sca
 		}
 	}
 	if address := identity.RequestFrom(ctx).Address; address.IsValid() && r.perAddress.Calls > 0 {
-		if wait, ok := limiter.Allow(ctx, "addr:"+network(address)+procedure, scaled(r.perAddress, scale)); !ok {
+		if wait, ok := limiter.Allow(ctx, "addr:"+limit.AddressKey(address)+procedure, scaled(r.perAddress, scale)); !ok {
 			return tooMany(wait)
 		}
 	}
@@ -60,14 +59,4 @@ func scaled(q limit.Quota, scale float64) limit.Quota {
 func tooMany(wait time.Duration) error {
 	return fault.Exhausted("too many calls: try again in %s", wait.Round(time.Second)+time.Second).
 		WithReason("RATE_LIMITED").WithRetryAfter(wait)
-}
-
-// network is what one household or phone has: an IPv4 address, an IPv6 /64.
-func network(address netip.Addr) string {
-	address = address.Unmap()
-	if address.Is6() {
-		prefix, _ := address.WithZone("").Prefix(64) // cannot fail: 64 fits every IPv6 address
-		return prefix.String()
-	}
-	return address.String()
 }

@@ -7,6 +7,8 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
+
+	"github.com/mindspace-app/mindspace/platform/gateway"
 )
 
 const (
@@ -30,7 +32,7 @@ func (s *Server) MountPublic(mux *http.ServeMux, compressors ...connect.Compress
 			hidden[spec.Procedure] = true
 		}
 	}
-	connecthttp.Mount(publicMux{mux: mux, hidden: hidden}, s.Server,
+	connecthttp.Mount(publicMux{mux: gateway.Procedures(mux), hidden: hidden}, s.Server,
 		connecthttp.WithCodecs(codecs()...),
 		connecthttp.WithCompressors(compressors...),
 		connecthttp.WithCompressMinBytes(compressMinBytes),
@@ -39,15 +41,15 @@ func (s *Server) MountPublic(mux *http.ServeMux, compressors ...connect.Compress
 	return nil
 }
 
-// publicMux leaves out the hidden procedures, and Connect's own answer to unknown ones: the edge gives one for all that no route answers.
+// publicMux leaves out the hidden procedures.
 type publicMux struct {
-	mux    *http.ServeMux
+	mux    connecthttp.ServeMux
 	hidden map[string]bool
 }
 
 // Handle registers the handler of a procedure that is not hidden.
 func (m publicMux) Handle(pattern string, handler http.Handler) {
-	if !m.hidden[pattern] && !strings.HasSuffix(pattern, "/") {
+	if !m.hidden[pattern] {
 		m.mux.Handle(pattern, handler)
 	}
 }

@@ -17,15 +17,19 @@ import (
 	"connectrpc.com/connect/v2/connecthttp"
 	"connectrpc.com/connect/v2/connectproto"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 
 	policyv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/policy/v1"
 	probev1 "github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1/probev1connect"
+	"github.com/mindspace-app/mindspace/platform/audit"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/gateway"
 	"github.com/mindspace-app/mindspace/platform/identity"
+	"github.com/mindspace-app/mindspace/platform/postgres"
 	"github.com/mindspace-app/mindspace/platform/rpc"
 )
 
@@ -35,6 +39,9 @@ type probe struct {
 	fail func(context.Context) error
 	runs atomic.Int32
 	hold chan struct{}
+	// pool and audit are there when the test gives them.
+	pool  *pgxpool.Pool
+	audit *audit.Log
 }
 
 func (p *probe) failure(ctx context.Context) error {
@@ -56,8 +63,14 @@ func (p *probe) User(ctx context.Context, _ *probev1.UserRequest) (*probev1.User
 	return &probev1.UserResponse{UserId: identity.CallerFrom(ctx).UserID.String()}, p.failure(ctx)
 }
 
-func (p *probe) Staff(_ context.Context, _ *probev1.StaffRequest) (*probev1.StaffResponse, error) {
-	return &probev1.StaffResponse{}, nil
+func (p *probe) Staff(ctx context.Context, req *probev1.StaffRequest) (*probev1.StaffResponse, error) {
+	if !req.GetRecord() {
+		return &probev1.StaffResponse{}, p.failure(ctx)
+	}
+	err := postgres.InTx(ctx, p.pool, func(tx pgx.Tx) error {
+		return p.audit.Record(ctx, tx, audit.Entry{Action: "probe.staff.called", SubjectType: "probe", SubjectID: "1"})
+	})
+	return &probev1.StaffResponse{}, err
 }
 
 func (p *probe) Partner(context.Context, *probev1.PartnerRequest) (*probev1.PartnerResponse, error) {

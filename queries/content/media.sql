@@ -1,5 +1,7 @@
 -- name: UpsertMedia :one
 INSERT INTO content.media (id, blob_key, content_type, size_bytes, sha256, duration_seconds, loops, created_at)
 VALUES (sqlc.arg(id), sqlc.arg(blob_key), sqlc.arg(content_type), sqlc.arg(size_bytes), sqlc.arg(sha256), sqlc.arg(duration_seconds), sqlc.arg(loops), sqlc.arg(created_at))
-ON CONFLICT (blob_key) DO UPDATE SET content_type = excluded.content_type
+ON CONFLICT (blob_key) DO UPDATE SET
+    content_type = excluded.content_type, size_bytes = excluded.size_bytes, sha256 = excluded.sha256,
+    duration_seconds = excluded.duration_seconds, loops = excluded.loops
 RETURNING id;

@@ -15,14 +15,17 @@ WHERE m.id = sqlc.arg(id) AND m.asked_locale = sqlc.arg(locale)::text;
 -- name: SearchMeditations :many
 -- Published meditations whose words match, best first. phrase is every word of the query; head the words before the last one,
 -- and prefix the last one, which may be unfinished (a raw word, letters and digits only).
+-- A meditation without a text in the locale is found by its English one, as it is shown.
 WITH search AS (
-    SELECT websearch_to_tsquery(l.config::regconfig, sqlc.arg(phrase)::text)
+    SELECT l.code, websearch_to_tsquery(l.config::regconfig, sqlc.arg(phrase)::text)
         || (websearch_to_tsquery(l.config::regconfig, sqlc.arg(head)::text) && to_tsquery('simple', sqlc.arg(prefix)::text || ':*')) AS query
-    FROM content.locales l WHERE l.code = sqlc.arg(locale)::text
+    FROM content.locales l WHERE l.code IN (sqlc.arg(locale)::text, 'en')
 ), hit AS (
     SELECT t.meditation_id, ts_rank_cd(t.words, s.query)::float8 AS rank
     FROM search s
-    JOIN content.meditation_texts t ON t.words @@ s.query AND t.locale = sqlc.arg(locale)::text
+    JOIN content.meditation_texts t ON t.words @@ s.query AND t.locale = s.code
+    WHERE s.code = sqlc.arg(locale)::text
+       OR NOT EXISTS (SELECT FROM content.meditation_texts x WHERE x.meditation_id = t.meditation_id AND x.locale = sqlc.arg(locale)::text)
 )
 SELECT sqlc.embed(m), h.rank
 FROM hit h

@@ -2,6 +2,7 @@ package content
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -36,12 +37,19 @@ func (s *Service) ListMeditations(ctx context.Context, req *contentv1.ListMedita
 		}
 	}
 	key := scope + "|" + strconv.Itoa(int(size)) + "|" + strconv.Itoa(int(after.Position)) + "|" + after.ID.String()
-	return s.pages.Get(ctx, key, func(ctx context.Context) (*contentv1.ListMeditationsResponse, error) {
+	res, err := s.pages.Get(ctx, key, func(ctx context.Context) (*contentv1.ListMeditationsResponse, error) {
 		return s.page(ctx, scope, contentdb.ListMeditationsParams{
 			Locale: language, Tag: req.GetTag(), AfterPosition: after.Position, AfterID: after.ID, PageSize: size + 1,
 		}, req.GetCourseId())
 	})
+	if errors.Is(err, errEmptyPage) {
+		return &contentv1.ListMeditationsResponse{}, nil
+	}
+	return res, err
 }
+
+// errEmptyPage keeps pages without a meditation out of the cache: anyone can ask for as many of them as there are made-up filters.
+var errEmptyPage = errors.New("content: an empty page")
 
 // page reads one page; params.PageSize is one more than a page holds, to see whether another follows.
 func (s *Service) page(ctx context.Context, scope string, params contentdb.ListMeditationsParams, course string) (*contentv1.ListMeditationsResponse, error) {
@@ -55,6 +63,9 @@ func (s *Service) page(ctx context.Context, scope string, params contentdb.ListM
 	rows, err := contentdb.New(s.pool).ListMeditations(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("list meditations: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil, errEmptyPage
 	}
 	res := &contentv1.ListMeditationsResponse{}
 	size := int(params.PageSize) - 1

@@ -100,6 +100,9 @@ func TestLocaleFallsBack(t *testing.T) {
 	if err != nil || res.GetMeditation().GetLocale() != "en" || res.GetMeditation().GetTitle() == "" {
 		t.Errorf("got %v, %v; want the English text", res, err)
 	}
+	if found := ids(search(t, r, "ru", res.GetMeditation().GetTitle())); !slices.Contains(found, id) {
+		t.Error("its English title does not find it")
+	}
 }
 
 func TestListFilters(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -64,7 +65,7 @@ func (s *Seeder) sound(ctx context.Context, code string) (renderedSound, error) 
 	r.SHA256, r.SizeBytes = sum[:], int64(file.Len())
 	err = s.blobs.WriteAll(ctx, r.Key, file.Bytes(), &blob.WriterOptions{
 		ContentType: r.ContentType, CacheControl: "public, max-age=31536000, immutable",
-		Metadata: map[string]string{checksumKey: hex.EncodeToString(r.SHA256)},
+		Metadata: map[string]string{checksumKey: hex.EncodeToString(r.SHA256), sizeKey: strconv.FormatInt(r.SizeBytes, 10)},
 	})
 	if err != nil {
 		return r, fmt.Errorf("store sound %s: %w", code, err)
@@ -72,8 +73,11 @@ func (s *Seeder) sound(ctx context.Context, code string) (renderedSound, error) 
 	return r, nil
 }
 
-// checksumKey is the metadata of a blob that holds its SHA-256 in hex.
-const checksumKey = "sha256"
+// What a blob's metadata says of it: its SHA-256 in hex, and its size in bytes.
+const (
+	checksumKey = "sha256"
+	sizeKey     = "size"
+)
 
 // present fills in what the store knows of a sound that it holds whole.
 func (s *Seeder) present(ctx context.Context, r *renderedSound) (bool, error) {
@@ -85,10 +89,11 @@ func (s *Seeder) present(ctx context.Context, r *renderedSound) (bool, error) {
 	if err != nil {
 		return false, wrap("look at sound", err)
 	}
-	// One without its checksum was made by hand or half written: it is rendered again.
+	// One without its checksum, or of another size than was written, was made by hand or is torn: it is rendered again.
 	sum, garbled := hex.DecodeString(attributes.Metadata[checksumKey])
 	r.SHA256, r.SizeBytes = sum, attributes.Size
-	return garbled == nil && len(sum) == sha256.Size, nil
+	whole := attributes.Metadata[sizeKey] == strconv.FormatInt(attributes.Size, 10)
+	return whole && garbled == nil && len(sum) == sha256.Size, nil
 }
 
 func wrap(what string, err error) error {

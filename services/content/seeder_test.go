@@ -51,8 +51,8 @@ func TestSeedingAtOnceLoadsOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if loads == 0 {
-		t.Error("nobody loaded")
+	if loads != 1 && loads != 2 { // the reference data and the rest may fall to two of them
+		t.Errorf("%d of 4 loaded something", loads)
 	}
 	var meditations, media int
 	if err := r.pool.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM content.meditations), (SELECT count(*) FROM content.media)").Scan(&meditations, &media); err != nil {
@@ -118,10 +118,17 @@ func TestSeedingRestoresLostSound(t *testing.T) {
 	if err := r.blobs.WriteAll(t.Context(), lost[1], []byte("half"), &blob.WriterOptions{ContentType: "audio/flac"}); err != nil {
 		t.Fatal(err)
 	}
+	torn, err := r.blobs.Attributes(t.Context(), lost[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.blobs.WriteAll(t.Context(), lost[2], []byte("fLaC"), &blob.WriterOptions{ContentType: "audio/flac", Metadata: torn.Metadata}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := r.seeder.Demo(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range lost[:2] {
+	for _, key := range lost[:3] {
 		if file, err := r.blobs.ReadAll(t.Context(), key); err != nil || len(file) < 1000 {
 			t.Errorf("%s: %d bytes, %v", key, len(file), err)
 		}

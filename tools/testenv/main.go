@@ -112,7 +112,7 @@ func startServers(signals <-chan os.Signal, logger *slog.Logger) (environment []
 
 // runCommand runs the command with the terminal's input and output, and hands signals on.
 func runCommand(args, environment []string, signals <-chan os.Signal) (int, error) {
-	command := exec.Command(args[0], args[1:]...) //nolint:gosec // that is what it is for
+	command := exec.Command(args[0], args[1:]...) //nolint:gosec,noctx // that is what it is for; it ends with its signals
 	command.Env = append(os.Environ(), environment...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// On a terminal Ctrl-C reaches the command by itself, as it is in the same process group. Elsewhere the command gets a group of

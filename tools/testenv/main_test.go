@@ -33,10 +33,10 @@ func testenv(t *testing.T, args ...string) (command *exec.Cmd, temporary string)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(temporary) })
-	if err := os.Chmod(temporary, 0o777|os.ModeSticky); err != nil { //nolint:gosec // as /tmp is
+	if err := os.Chmod(temporary, 0o777|os.ModeSticky); err != nil {
 		t.Fatal(err)
 	}
-	command = exec.Command(os.Args[0], args...) //nolint:gosec // this very program
+	command = exec.Command(os.Args[0], args...)
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "TEST_DATABASE_URL=") && !strings.HasPrefix(variable, "TEST_REDIS_URL=") {
 			command.Env = append(command.Env, variable)
@@ -50,17 +50,21 @@ func testenv(t *testing.T, args ...string) (command *exec.Cmd, temporary string)
 // checkNothingLeft waits until nothing is left in the folder: what a killed testenv leaves goes within moments.
 func checkNothingLeft(t *testing.T, temporary string) {
 	t.Helper()
-	var left []string
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		var err error
-		if left, err = filepath.Glob(filepath.Join(temporary, "mindspace-*")); err != nil {
+	deadline := time.After(time.Minute)
+	for {
+		left, err := filepath.Glob(filepath.Join(temporary, "mindspace-*"))
+		if err != nil {
 			t.Fatal(err)
 		}
 		if len(left) == 0 {
 			return
 		}
+		select {
+		case <-deadline:
+			t.Fatalf("left behind: %v", left)
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	t.Errorf("left behind: %v", left)
 }
 
 func TestRunsTheCommand(t *testing.T) {
@@ -165,7 +169,7 @@ func TestEndsEarly(t *testing.T) {
 			if err := command.Start(); err != nil {
 				t.Fatal(err)
 			}
-			for made := 0; made == 0; time.Sleep(time.Millisecond) {
+			for made := 0; made == 0; <-time.After(time.Millisecond) {
 				logs, err := filepath.Glob(filepath.Join(temporary, "mindspace-*", "*.log"))
 				if err != nil {
 					t.Fatal(err)

@@ -15,7 +15,9 @@ import (
 const upsertMedia = `-- name: UpsertMedia :one
 INSERT INTO content.media (id, blob_key, content_type, size_bytes, sha256, duration_seconds, loops, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (blob_key) DO UPDATE SET content_type = excluded.content_type
+ON CONFLICT (blob_key) DO UPDATE SET
+    content_type = excluded.content_type, size_bytes = excluded.size_bytes, sha256 = excluded.sha256,
+    duration_seconds = excluded.duration_seconds, loops = excluded.loops
 RETURNING id
 `
 

@@ -114,13 +114,15 @@ func (q *Queries) ListMeditations(ctx context.Context, arg ListMeditationsParams
 
 const searchMeditations = `-- name: SearchMeditations :many
 WITH search AS (
-    SELECT websearch_to_tsquery(l.config::regconfig, $6::text)
+    SELECT l.code, websearch_to_tsquery(l.config::regconfig, $6::text)
         || (websearch_to_tsquery(l.config::regconfig, $7::text) && to_tsquery('simple', $8::text || ':*')) AS query
-    FROM content.locales l WHERE l.code = $1::text
+    FROM content.locales l WHERE l.code IN ($1::text, 'en')
 ), hit AS (
     SELECT t.meditation_id, ts_rank_cd(t.words, s.query)::float8 AS rank
     FROM search s
-    JOIN content.meditation_texts t ON t.words @@ s.query AND t.locale = $1::text
+    JOIN content.meditation_texts t ON t.words @@ s.query AND t.locale = s.code
+    WHERE s.code = $1::text
+       OR NOT EXISTS (SELECT FROM content.meditation_texts x WHERE x.meditation_id = t.meditation_id AND x.locale = $1::text)
 )
 SELECT m.asked_locale, m.id, m.position, m.course_position, m.course_id, m.level, m.duration_seconds, m.voice, m.tags, m.locale, m.title, m.description, m.course_title, h.rank
 FROM hit h
@@ -148,6 +150,7 @@ type SearchMeditationsRow struct {
 
 // Published meditations whose words match, best first. phrase is every word of the query; head the words before the last one,
 // and prefix the last one, which may be unfinished (a raw word, letters and digits only).
+// A meditation without a text in the locale is found by its English one, as it is shown.
 func (q *Queries) SearchMeditations(ctx context.Context, arg SearchMeditationsParams) ([]SearchMeditationsRow, error) {
 	rows, err := q.db.Query(ctx, searchMeditations,
 		arg.Locale,

@@ -40,42 +40,42 @@ const (
 )
 
 // New gives the URL of an empty database of the server. It is emptied and given back at the end of the test.
-func New(t testing.TB) string {
-	t.Helper()
+func New(tb testing.TB) string {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s, err := server()
 	if err != nil {
-		t.Fatalf("redistest: %v", err)
+		tb.Fatalf("redistest: %v", err)
 	}
 	number, err := s.claim(ctx)
 	if err != nil {
-		t.Fatalf("redistest: %v", err)
+		tb.Fatalf("redistest: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := errors.Join(s.flush(ctx, number), s.release(ctx, number)); err != nil {
-			t.Errorf("redistest: %v", err)
+			tb.Errorf("redistest: %v", err)
 		}
 	})
 	if err := s.flush(ctx, number); err != nil {
-		t.Fatalf("redistest: %v", err)
+		tb.Fatalf("redistest: %v", err)
 	}
 	return s.address(number)
 }
 
 // Client is a client of the database that [New] gives, closed at the end of the test.
-func Client(t testing.TB) *redis.Client {
-	t.Helper()
-	options, err := redis.ParseURL(New(t))
+func Client(tb testing.TB) *redis.Client {
+	tb.Helper()
+	options, err := redis.ParseURL(New(tb))
 	if err != nil {
-		t.Fatalf("redistest: %v", err)
+		tb.Fatalf("redistest: %v", err)
 	}
 	client := redis.NewClient(options)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := client.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
-			t.Errorf("redistest: %v", err)
+			tb.Errorf("redistest: %v", err)
 		}
 	})
 	return client

@@ -127,7 +127,7 @@ func TestManyProcesses(t *testing.T) {
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			command := exec.Command(os.Args[0], "-test.run=^TestManyProcesses$", "-test.v") //nolint:gosec // this very program
+			command := exec.Command(os.Args[0], "-test.run=^TestManyProcesses$", "-test.v")
 			command.Env = append(os.Environ(), childVariable+"=1", serverVariable+"="+s.address(0))
 			if text, err := command.CombinedOutput(); err != nil || !strings.Contains(string(text), "--- PASS: TestManyProcesses") {
 				t.Errorf("%v\n%s", err, text)
@@ -139,7 +139,7 @@ func TestManyProcesses(t *testing.T) {
 
 func TestKeysDiffer(t *testing.T) {
 	t.Parallel()
-	if Key() == Key() {
+	if one, other := Key(), Key(); one == other {
 		t.Error("two tests get the same word")
 	}
 }

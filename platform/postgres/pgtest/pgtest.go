@@ -35,44 +35,44 @@ const (
 )
 
 // New gives a pool on a fresh database with the migrations of fsys and of the queue. Pool and database go at the end of the test.
-func New(t testing.TB, fsys fs.FS) *pgxpool.Pool {
-	t.Helper()
-	target := URL(t, fsys)
-	pool, err := postgres.Open(context.Background(), postgres.Config{URL: target, MaxConns: poolSize, ApplicationName: t.Name()})
+func New(tb testing.TB, fsys fs.FS) *pgxpool.Pool {
+	tb.Helper()
+	target := URL(tb, fsys)
+	pool, err := postgres.Open(context.Background(), postgres.Config{URL: target, MaxConns: poolSize, ApplicationName: tb.Name()})
 	if err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
-	t.Cleanup(func() { closePool(t, pool) })
+	tb.Cleanup(func() { closePool(tb, pool) })
 	return pool
 }
 
 // URL gives the URL of a fresh database with the migrations of fsys and of the queue. The database goes at the end of the
 // test, with whatever is still connected to it.
-func URL(t testing.TB, fsys fs.FS) string {
-	t.Helper()
+func URL(tb testing.TB, fsys fs.FS) string {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s, err := server()
 	if err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
 	template, err := s.template(ctx, fsys)
 	if err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
-	return s.database(t, ctx, template)
+	return s.database(ctx, tb, template)
 }
 
 // Empty gives the URL of a fresh database without any migration.
-func Empty(t testing.TB) string {
-	t.Helper()
+func Empty(tb testing.TB) string {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s, err := server()
 	if err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
-	return s.database(t, ctx, "template0")
+	return s.database(ctx, tb, "template0")
 }
 
 // host is the server that test databases are made on.
@@ -116,22 +116,22 @@ func connect() (*host, error) {
 }
 
 // database makes a database like the template and drops it after the test.
-func (h *host) database(t testing.TB, ctx context.Context, template string) string {
-	t.Helper()
+func (h *host) database(ctx context.Context, tb testing.TB, template string) string {
+	tb.Helper()
 	name := "test_" + strings.ToLower(rand.Text())[:16]
 	if err := h.clone(ctx, name, template); err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if _, err := h.admin.Exec(ctx, "DROP DATABASE "+quote(name)+" WITH (FORCE)"); err != nil {
-			t.Errorf("pgtest: %v", err)
+			tb.Errorf("pgtest: %v", err)
 		}
 	})
 	target, err := withDatabase(h.url, name)
 	if err != nil {
-		t.Fatalf("pgtest: %v", err)
+		tb.Fatalf("pgtest: %v", err)
 	}
 	return target
 }
@@ -160,12 +160,13 @@ func withDatabase(target, name string) (string, error) {
 }
 
 // closePool closes the pool, and reports a test that keeps a connection instead of waiting for it without end.
-func closePool(t testing.TB, pool *pgxpool.Pool) {
+func closePool(tb testing.TB, pool *pgxpool.Pool) {
+	tb.Helper()
 	closed := make(chan struct{})
 	go func() { pool.Close(); close(closed) }()
 	select {
 	case <-closed:
 	case <-time.After(10 * time.Second):
-		t.Errorf("pgtest: %d connections were not released", pool.Stat().AcquiredConns())
+		tb.Errorf("pgtest: %d connections were not released", pool.Stat().AcquiredConns())
 	}
 }

@@ -27,7 +27,7 @@ func exists(t *testing.T, database string) (found bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.admin.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database).Scan(&found); err != nil {
+	if err := s.admin.QueryRow(context.Background(), "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database).Scan(&found); err != nil {
 		t.Fatal(err)
 	}
 	return found
@@ -35,28 +35,37 @@ func exists(t *testing.T, database string) (found bool) {
 
 func TestEachTestHasItsOwnDatabase(t *testing.T) {
 	t.Parallel()
-	var names []string
-	for range 3 {
-		t.Run("one", func(t *testing.T) {
-			pool := New(t, migrations("own"))
-			if _, err := pool.Exec(t.Context(), "INSERT INTO books VALUES (1)"); err != nil {
-				t.Errorf("the database is not fresh: %v", err)
-			}
-			var jobs int
-			if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM river.river_job").Scan(&jobs); err != nil {
-				t.Errorf("the queue's tables are missing: %v", err)
-			}
-			names = append(names, pool.Config().ConnConfig.Database)
-		})
-	}
-	for _, name := range names {
-		if exists(t, name) {
-			t.Errorf("%s is still there after its test", name)
+	var mu sync.Mutex
+	names := map[string]bool{}
+	t.Run("tests", func(t *testing.T) {
+		t.Parallel()
+		for range 3 {
+			t.Run("one", func(t *testing.T) {
+				t.Parallel()
+				pool := New(t, migrations("own"))
+				if _, err := pool.Exec(t.Context(), "INSERT INTO books VALUES (1)"); err != nil {
+					t.Errorf("the database is not fresh: %v", err)
+				}
+				var jobs int
+				if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM river.river_job").Scan(&jobs); err != nil {
+					t.Errorf("the queue's tables are missing: %v", err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				names[pool.Config().ConnConfig.Database] = true
+			})
 		}
-	}
-	if names[0] == names[1] {
-		t.Errorf("two tests got the database %s", names[0])
-	}
+	})
+	t.Cleanup(func() {
+		if len(names) != 3 {
+			t.Errorf("three tests got the databases %v", names)
+		}
+		for name := range names {
+			if exists(t, name) {
+				t.Errorf("%s is still there after its test", name)
+			}
+		}
+	})
 }
 
 func TestDatabaseGoesWithWhatIsConnected(t *testing.T) {
@@ -169,7 +178,7 @@ func TestManyProcesses(t *testing.T) {
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			command := exec.Command(os.Args[0], "-test.run=^TestManyProcesses$", "-test.v") //nolint:gosec // this very program
+			command := exec.Command(os.Args[0], "-test.run=^TestManyProcesses$", "-test.v")
 			command.Env = append(os.Environ(), childVariable+"=1", serverVariable+"="+s.url)
 			if text, err := command.CombinedOutput(); err != nil || !strings.Contains(string(text), "--- PASS: TestManyProcesses") {
 				t.Errorf("%v\n%s", err, text)

@@ -37,7 +37,7 @@ const (
 	Access_ACCESS_USER Access = 2
 	// A partner that presents its key.
 	Access_ACCESS_PARTNER Access = 3
-	// Another service of this system; never routed from the public port.
+	// Another service of this system. A method for nobody else has no route on the public port.
 	Access_ACCESS_SERVICE Access = 4
 )
 
