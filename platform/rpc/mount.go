@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -50,8 +51,29 @@ type publicMux struct {
 // Handle registers the handler of a procedure that is not hidden.
 func (m publicMux) Handle(pattern string, handler http.Handler) {
 	if !m.hidden[pattern] {
-		m.mux.Handle(pattern, handler)
+		m.mux.Handle(pattern, mediaTypes{writer: connecthttp.NewErrorWriter(), next: handler})
 	}
+}
+
+// mediaTypes says in words what Connect itself says with a bare status: that it does not speak the content type of a request.
+type mediaTypes struct {
+	writer *connecthttp.ErrorWriter
+	next   http.Handler
+}
+
+const acceptPost = "application/json, application/proto, application/connect+json, application/connect+proto, " +
+	"application/grpc, application/grpc+json, application/grpc+proto, application/grpc-web, application/grpc-web+json, application/grpc-web+proto"
+
+// ServeHTTP implements [http.Handler].
+func (m mediaTypes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost || m.writer.IsSupported(r) {
+		m.next.ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Accept-Post", acceptPost)
+	w.WriteHeader(http.StatusUnsupportedMediaType)
+	_, _ = io.WriteString(w, `{"code":"invalid_argument","message":"this content type is not spoken here: send application/json or application/proto"}`)
 }
 
 // serviceOf is "mindspace.content.v1.ContentService" of "/mindspace.content.v1.ContentService/ListMeditations".
