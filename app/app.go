@@ -106,9 +106,9 @@ func (a *App) onClose(closer func() error) { a.closers = append(a.closers, close
 
 // openTelemetry makes logs, metrics and traces, first of all, since everything after it uses them.
 func (a *App) openTelemetry(ctx context.Context) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(a.config.LogLevel)); err != nil {
-		return fmt.Errorf("LOG_LEVEL: %q is none of debug, info, warn, error", a.config.LogLevel)
+	level, err := a.config.logLevel()
+	if err != nil {
+		return err
 	}
 	logger, closer, err := telemetry.NewLogger(telemetry.LogConfig{
 		Level: level, Format: a.config.LogFormat, Output: os.Stderr, File: a.config.LogFile,

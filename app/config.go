@@ -105,8 +105,8 @@ func (c Config) check() error {
 	if c.TraceRatio < 0 || c.TraceRatio > 1 {
 		problem("TRACE_RATIO", "must be between 0 and 1")
 	}
-	if err := new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel)); err != nil {
-		problem("LOG_LEVEL", "%q is none of debug, info, warn, error", c.LogLevel)
+	if _, err := c.logLevel(); err != nil {
+		problems = append(problems, err)
 	}
 	if c.LogFormat != "" && c.LogFormat != telemetry.FormatJSON && c.LogFormat != telemetry.FormatText {
 		problem("LOG_FORMAT", "%q is neither %s nor %s", c.LogFormat, telemetry.FormatJSON, telemetry.FormatText)
@@ -142,6 +142,13 @@ func needURL(problem func(string, string, ...any), setting, value string, scheme
 		}
 	}
 	problem(setting, "must begin with one of %s://", strings.Join(schemes, ":// "))
+}
+
+func (c Config) logLevel() (level slog.Level, err error) {
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return 0, fmt.Errorf("LOG_LEVEL: %q is none of debug, info, warn, error", c.LogLevel)
+	}
+	return level, nil
 }
 
 // proxies gives the trusted networks; a single address counts as a network of one.

@@ -26,12 +26,7 @@ func Seed(ctx context.Context, config Config, kind SeedKind, out io.Writer) erro
 		return err
 	}
 	defer a.Close()
-	seeder := content.NewSeeder(a.content, a.blobs, time.Now)
-	load := seeder.Reference
-	if kind == SeedDemo {
-		load = seeder.Demo
-	}
-	changed, err := load(ctx)
+	changed, err := a.seed(ctx, kind)
 	if err != nil {
 		return err
 	}
@@ -41,4 +36,13 @@ func Seed(ctx context.Context, config Config, kind SeedKind, out io.Writer) erro
 		fmt.Fprintf(out, "%s data was there already\n", kind)
 	}
 	return nil
+}
+
+// seed loads the data with what this process has open. changed tells whether there was anything to load.
+func (a *App) seed(ctx context.Context, kind SeedKind) (changed bool, err error) {
+	seeder := content.NewSeeder(a.content, a.blobs, time.Now)
+	if kind == SeedDemo {
+		return seeder.Demo(ctx)
+	}
+	return seeder.Reference(ctx)
 }

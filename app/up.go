@@ -75,6 +75,9 @@ func Up(ctx context.Context, o UpOptions, out io.Writer) error {
 		return err
 	}
 	defer a.Close()
+	if _, err := a.seed(ctx, SeedDemo); err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	announced := make(chan struct{})
 	go func() {
@@ -89,17 +92,14 @@ func Up(ctx context.Context, o UpOptions, out io.Writer) error {
 	return err
 }
 
-// prepare makes what serving needs: keys, schema, data.
+// prepare makes what serving needs: keys and schema.
 func prepare(ctx context.Context, o UpOptions, s *servers, logger *slog.Logger) error {
 	if _, err := os.Stat(o.keyring()); errors.Is(err, fs.ErrNotExist) {
 		if err := createKeys(o.keyring(), true); err != nil {
 			return err
 		}
 	}
-	if err := postgres.Migrate(ctx, s.databaseURL, migrations.FS, logger); err != nil {
-		return err
-	}
-	return Seed(ctx, o.config(s.databaseURL, s.redisURL), SeedDemo, io.Discard)
+	return postgres.Migrate(ctx, s.databaseURL, migrations.FS, logger)
 }
 
 // servers are the embedded ones; nil where a configured one is used.

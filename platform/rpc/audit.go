@@ -11,21 +11,15 @@ import (
 
 // watchAudit notices a method whose rule says audit and which succeeded without recording anything. The log has it as an error.
 func watchAudit(p *policies, logger *slog.Logger) connect.ServerInterceptor {
-	return func(next connect.ServerFunc) connect.ServerFunc {
-		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-			r, err := p.of(spec)
-			if err != nil {
-				return err
-			}
-			if !r.audit {
-				return next(ctx, spec, stream)
-			}
-			ctx, recorded := audit.Watch(ctx)
-			err = next(ctx, spec, stream)
-			if err == nil && !recorded() {
-				logger.ErrorContext(ctx, "audited method recorded nothing", "procedure", spec.Procedure)
-			}
-			return err
+	return p.ruled(func(ctx context.Context, r *rule, spec connect.Spec, stream connect.ServerStream, next connect.ServerFunc) error {
+		if !r.audit {
+			return next(ctx, spec, stream)
 		}
-	}
+		ctx, recorded := audit.Watch(ctx)
+		err := next(ctx, spec, stream)
+		if err == nil && !recorded() {
+			logger.ErrorContext(ctx, "audited method recorded nothing", "procedure", spec.Procedure)
+		}
+		return err
+	})
 }

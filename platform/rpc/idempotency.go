@@ -66,30 +66,24 @@ func (a *Answers) Purge(ctx context.Context) (int64, error) {
 
 // idempotent replays answers for the methods whose rule allows it. It is for signed-in callers; others have no name to keep an answer under.
 func idempotent(p *policies, answers *Answers) connect.ServerInterceptor {
-	return func(next connect.ServerFunc) connect.ServerFunc {
-		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-			r, err := p.of(spec)
-			if err != nil {
-				return err
-			}
-			key, err := keyOf(ctx, r, spec)
-			if err != nil {
-				return err
-			}
-			if key == "" || answers == nil {
-				return next(ctx, spec, stream)
-			}
-			call := &keyedCall{ServerStream: stream, ctx: ctx, spec: spec, answers: answers, row: rpcdb.ClaimIdempotencyKeyParams{
-				PersonID: identity.CallerFrom(ctx).UserID, Procedure: spec.Procedure, Key: key,
-			}}
-			defer call.release() // what was neither kept nor given back: the method failed or panicked
-			err = next(ctx, spec, call)
-			if errors.Is(err, errReplayed) {
-				return call.replay()
-			}
+	return p.ruled(func(ctx context.Context, r *rule, spec connect.Spec, stream connect.ServerStream, next connect.ServerFunc) error {
+		key, err := keyOf(ctx, r, spec)
+		if err != nil {
 			return err
 		}
-	}
+		if key == "" || answers == nil {
+			return next(ctx, spec, stream)
+		}
+		call := &keyedCall{ServerStream: stream, ctx: ctx, spec: spec, answers: answers, row: rpcdb.ClaimIdempotencyKeyParams{
+			PersonID: identity.CallerFrom(ctx).UserID, Procedure: spec.Procedure, Key: key,
+		}}
+		defer call.release() // what was neither kept nor given back: the method failed or panicked
+		err = next(ctx, spec, call)
+		if errors.Is(err, errReplayed) {
+			return call.replay()
+		}
+		return err
+	})
 }
 
 // keyOf gives the caller's key for this call, "" when there is none that counts.

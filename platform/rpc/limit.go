@@ -20,20 +20,14 @@ type Limiter interface {
 
 // limiting holds each caller to the quotas of the method's rule. scale multiplies every quota; 0 turns limits off.
 func limiting(p *policies, limiter Limiter, scale float64) connect.ServerInterceptor {
-	return func(next connect.ServerFunc) connect.ServerFunc {
-		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-			r, err := p.of(spec)
-			if err != nil {
+	return p.ruled(func(ctx context.Context, r *rule, spec connect.Spec, stream connect.ServerStream, next connect.ServerFunc) error {
+		if limiter != nil && scale > 0 && (r.perUser.Calls > 0 || r.perAddress.Calls > 0) {
+			if err := charge(ctx, limiter, spec.Procedure, r, scale); err != nil {
 				return err
 			}
-			if limiter != nil && scale > 0 && (r.perUser.Calls > 0 || r.perAddress.Calls > 0) {
-				if err := charge(ctx, limiter, spec.Procedure, r, scale); err != nil {
-					return err
-				}
-			}
-			return next(ctx, spec, stream)
 		}
-	}
+		return next(ctx, spec, stream)
+	})
 }
 
 // charge takes this call from the person's and from the address's quota.

@@ -21,8 +21,7 @@ const (
 
 // MountPublic installs the server's methods on the public port: Connect, gRPC and gRPC-Web.
 // Methods that only services may call get no route there: a caller cannot tell them from methods that do not exist.
-// What has no route is left to the mux.
-// compressors are in order of preference.
+// What has no route is left to the mux. The compressors stand in order of preference.
 func (s *Server) MountPublic(mux *http.ServeMux, compressors ...connect.Compressor) error {
 	if err := s.Check(); err != nil {
 		return fmt.Errorf("policy: %w", err)
@@ -33,7 +32,7 @@ func (s *Server) MountPublic(mux *http.ServeMux, compressors ...connect.Compress
 			hidden[spec.Procedure] = true
 		}
 	}
-	connecthttp.Mount(publicMux{mux: gateway.Procedures(mux), hidden: hidden}, s.Server,
+	connecthttp.Mount(publicMux{mux: gateway.Procedures(mux), hidden: hidden, errors: connecthttp.NewErrorWriter()}, s.Server,
 		connecthttp.WithCodecs(codecs()...),
 		connecthttp.WithCompressors(compressors...),
 		connecthttp.WithCompressMinBytes(compressMinBytes),
@@ -46,12 +45,13 @@ func (s *Server) MountPublic(mux *http.ServeMux, compressors ...connect.Compress
 type publicMux struct {
 	mux    connecthttp.ServeMux
 	hidden map[string]bool
+	errors *connecthttp.ErrorWriter
 }
 
 // Handle registers the handler of a procedure that is not hidden.
 func (m publicMux) Handle(pattern string, handler http.Handler) {
 	if !m.hidden[pattern] {
-		m.mux.Handle(pattern, mediaTypes{writer: connecthttp.NewErrorWriter(), next: handler})
+		m.mux.Handle(pattern, mediaTypes{writer: m.errors, next: handler})
 	}
 }
 

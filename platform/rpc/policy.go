@@ -124,16 +124,28 @@ func (p *policies) of(spec connect.Spec) (*rule, error) {
 	return r, nil
 }
 
-// enforce refuses callers that the method's rule does not name, before anything of the body is read.
-func (p *policies) enforce(next connect.ServerFunc) connect.ServerFunc {
-	return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-		r, err := p.of(spec)
-		if err != nil {
-			return err
+// ruledFunc serves a call with its method's rule at hand, by way of next.
+type ruledFunc func(ctx context.Context, r *rule, spec connect.Spec, stream connect.ServerStream, next connect.ServerFunc) error
+
+// ruled is the interceptor that looks up the method's rule and leaves the call to serve. A method without a rule is never run.
+func (p *policies) ruled(serve ruledFunc) connect.ServerInterceptor {
+	return func(next connect.ServerFunc) connect.ServerFunc {
+		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
+			r, err := p.of(spec)
+			if err != nil {
+				return err
+			}
+			return serve(ctx, r, spec, stream, next)
 		}
+	}
+}
+
+// enforcing refuses callers that the method's rule does not name, before anything of the body is read.
+func enforcing(p *policies) connect.ServerInterceptor {
+	return p.ruled(func(ctx context.Context, r *rule, spec connect.Spec, stream connect.ServerStream, next connect.ServerFunc) error {
 		if err := r.permit(identity.CallerFrom(ctx)); err != nil {
 			return err
 		}
 		return next(ctx, spec, stream)
-	}
+	})
 }

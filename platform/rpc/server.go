@@ -63,7 +63,7 @@ func NewServer(o Options) (*Server, error) {
 	}
 	chain = append(chain,
 		authenticate(o.Authenticator),
-		p.enforce,
+		enforcing(p),
 		limiting(p, o.Limiter, o.LimitScale),
 		validating(validator),
 		idempotent(p, o.Answers),
