@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"net/netip"
 	"strings"
 	"unicode"
 
@@ -54,20 +53,6 @@ func actorFrom(ctx context.Context) actor {
 		}
 	}
 	return a
-}
-
-// network gives the network of an address: /24 of IPv4, /48 of IPv6; nil when there is no address.
-func network(a netip.Addr) *netip.Prefix {
-	if !a.IsValid() {
-		return nil
-	}
-	a = a.Unmap().WithZone("")
-	bits := 48
-	if a.Is4() {
-		bits = 24
-	}
-	p := netip.PrefixFrom(a, bits).Masked()
-	return &p
 }
 
 // clean makes text that came from outside fit to be stored: valid UTF-8, no control characters, at most size bytes.

@@ -114,7 +114,7 @@ func (l *Log) Record(ctx context.Context, tx pgx.Tx, e Entry) error {
 		Before:        before,
 		After:         after,
 		RequestID:     clean(request.ID, maxRequestIDSize),
-		AddressPrefix: network(request.Address),
+		AddressPrefix: request.Network(),
 	}
 	q := auditdb.New(tx)
 	if e.Person != uuid.Nil {

@@ -5,6 +5,7 @@ package identity
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -19,8 +20,14 @@ type Caller struct {
 	SessionID uuid.UUID
 	// Roles are the staff roles; empty for everyone who is not staff.
 	Roles []policyv1.Role
+	// AuthenticatedAt is when that person last proved who they are, not merely refreshed a token; zero when that is not known.
+	AuthenticatedAt time.Time
+	// SecondFactor tells whether they proved it with a second factor too.
+	SecondFactor bool
 	// Partner is the id of the partner whose key was presented.
 	Partner string
+	// Scopes are what that key may call: full names of services, or of methods as in "mindspace.probe.v1.ProbeService/Partner".
+	Scopes []string
 	// Service is the name of the service of ours that calls for itself.
 	Service string
 	// Credential is what the caller presented, a secret. It is forwarded when a service acts for the caller, and never logged.
