@@ -53,7 +53,7 @@ func (h *addressLimit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	if _, ok := h.buckets.Allow(key, h.quota); ok {
+	if h.buckets.Allow(key, h.quota).Allowed {
 		h.next.ServeHTTP(w, r)
 		return
 	}

@@ -35,8 +35,10 @@ func newCORS(origins []string) (func(http.Handler) http.Handler, error) {
 		AllowedHeaders: slices.Concat(connectcors.AllowedHeaders(), []string{
 			"Authorization", "Idempotency-Key", requestIDHeader, traceparentHeader, "Tracestate", "Accept-Language", "If-None-Match",
 		}),
-		ExposedHeaders: slices.Concat(connectcors.ExposedHeaders(), []string{requestIDHeader, "Retry-After", "Etag"}),
-		MaxAge:         preflightSeconds,
+		ExposedHeaders: slices.Concat(connectcors.ExposedHeaders(), []string{
+			requestIDHeader, "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Etag",
+		}),
+		MaxAge: preflightSeconds,
 	}).Handler, nil
 }
 

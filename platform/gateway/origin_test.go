@@ -57,7 +57,7 @@ func TestCrossOrigin(t *testing.T) {
 			continue
 		}
 		exposed := strings.ToLower(strings.Join(response.Header["Access-Control-Expose-Headers"], ","))
-		for _, name := range []string{"grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id", "retry-after"} {
+		for _, name := range []string{"grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id", "retry-after", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"} {
 			if !strings.Contains(exposed, name) {
 				t.Errorf("%s: scripts cannot read %s: %s", test.name, name, exposed)
 			}

@@ -22,7 +22,7 @@ func TestLocalAllowsTheQuotaAndNoMore(t *testing.T) {
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
-			if _, ok := l.Allow("k", limit.Quota{Calls: 7, Per: time.Hour}); ok {
+			if l.Allow("k", limit.Quota{Calls: 7, Per: time.Hour}).Allowed {
 				allowed.Add(1)
 			}
 		})
@@ -31,11 +31,11 @@ func TestLocalAllowsTheQuotaAndNoMore(t *testing.T) {
 	if allowed.Load() != 7 {
 		t.Errorf("%d calls allowed, want 7", allowed.Load())
 	}
-	wait, ok := l.Allow("k", limit.Quota{Calls: 7, Per: time.Hour})
-	if ok || wait <= 0 || wait > time.Hour/7 {
-		t.Errorf("wait %v, ok %v; want at most a seventh of an hour", wait, ok)
+	r := l.Allow("k", limit.Quota{Calls: 7, Per: time.Hour})
+	if r.Allowed || r.RetryAfter <= 0 || r.RetryAfter > time.Hour/7 {
+		t.Errorf("%+v; want to wait at most a seventh of an hour", r)
 	}
-	if _, ok := l.Allow("another", limit.Quota{Calls: 1, Per: time.Hour}); !ok {
+	if !l.Allow("another", limit.Quota{Calls: 1, Per: time.Hour}).Allowed {
 		t.Error("one key used up another's quota")
 	}
 }
@@ -44,8 +44,8 @@ func TestZeroQuotaAllowsAll(t *testing.T) {
 	t.Parallel()
 	l := limit.NewLocal(10)
 	for range 1000 {
-		if _, ok := l.Allow("k", limit.Quota{}); !ok {
-			t.Fatal("refused without a quota")
+		if r := l.Allow("k", limit.Quota{}); r != (limit.Result{Allowed: true}) {
+			t.Fatalf("without a quota: %+v", r)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestLocalForgetsRatherThanGrows(t *testing.T) {
 	}
 	remembered := 0
 	for n := range 10_000 {
-		if _, ok := l.Allow(fmt.Sprint(n), limit.Quota{Calls: 1, Per: time.Hour}); !ok {
+		if !l.Allow(fmt.Sprint(n), limit.Quota{Calls: 1, Per: time.Hour}).Allowed {
 			remembered++
 		}
 	}
@@ -107,8 +107,7 @@ func TestSharedDoesNotWaitForAHangingRedis(t *testing.T) {
 	shared := limit.NewShared(rdb, slog.New(slog.DiscardHandler))
 	answered := make(chan bool, 1)
 	go func() {
-		_, ok := shared.Allow(context.Background(), "k", limit.Quota{Calls: 1, Per: time.Hour})
-		answered <- ok
+		answered <- shared.Allow(context.Background(), "k", limit.Quota{Calls: 1, Per: time.Hour}).Allowed
 	}()
 	select {
 	case ok := <-answered:

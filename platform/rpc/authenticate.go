@@ -16,22 +16,22 @@ type Authenticator interface {
 }
 
 // authenticate finds out who calls from the authorization header alone. An in-process call shares its caller's context,
-// so what that context says of an identity is always replaced.
-func authenticate(authenticator Authenticator) connect.ServerInterceptor {
-	return func(next connect.ServerFunc) connect.ServerFunc {
-		return func(ctx context.Context, spec connect.Spec, stream connect.ServerStream) error {
-			caller, err := callerOf(ctx, authenticator)
-			if err != nil {
-				return err
-			}
-			if !caller.Anonymous() || !identity.CallerFrom(ctx).Anonymous() {
-				ctx = identity.WithCaller(ctx, caller)
-			}
-			return next(ctx, spec, stream)
+// so what that context says of an identity is always replaced. A credential that is not good fails the call, except where
+// everybody may call and nobody needs to be known: a phone sends its expired token along even when it asks for a new one.
+func authenticate(p *policies, authenticator Authenticator) connect.ServerInterceptor {
+	return p.ruled(func(ctx context.Context, r *rule, spec connect.Spec, stream connect.ServerStream, next connect.ServerFunc) error {
+		caller, err := callerOf(ctx, authenticator)
+		if err != nil && (!r.onlyPublic() || fault.KindOf(err) != fault.KindUnauthenticated) {
+			return err
 		}
-	}
+		if !caller.Anonymous() || !identity.CallerFrom(ctx).Anonymous() {
+			ctx = identity.WithCaller(ctx, caller)
+		}
+		return next(ctx, spec, stream)
+	})
 }
 
+// callerOf gives the caller whom the header names: the anonymous one without a header or with an error.
 func callerOf(ctx context.Context, authenticator Authenticator) (identity.Caller, error) {
 	info, ok := connect.CallInfoForServerContext(ctx)
 	if !ok || authenticator == nil {

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"math"
+	"strconv"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -15,34 +16,37 @@ import (
 
 // Limiter counts calls against a quota. [limit.Shared] is the one in use.
 type Limiter interface {
-	Allow(ctx context.Context, key string, q limit.Quota) (wait time.Duration, ok bool)
+	Allow(ctx context.Context, key string, q limit.Quota) limit.Result
 }
 
-// limiting holds each caller to the quotas of the method's rule. scale multiplies every quota; 0 turns limits off.
+// limiting holds each caller to the quotas of the method's rule, and says in headers of every answer what is left of them.
+// scale multiplies every quota; 0 turns limits off.
 func limiting(p *policies, limiter Limiter, scale float64) connect.ServerInterceptor {
 	return p.ruled(func(ctx context.Context, r *rule, spec connect.Spec, stream connect.ServerStream, next connect.ServerFunc) error {
 		if limiter != nil && scale > 0 && (r.perUser.Calls > 0 || r.perAddress.Calls > 0) {
-			if err := charge(ctx, limiter, spec.Procedure, r, scale); err != nil {
-				return err
+			result := charge(ctx, limiter, spec.Procedure, r, scale)
+			sayQuota(ctx, result)
+			if !result.Allowed {
+				return tooMany(result.RetryAfter)
 			}
 		}
 		return next(ctx, spec, stream)
 	})
 }
 
-// charge takes this call from the person's and from the address's quota.
-func charge(ctx context.Context, limiter Limiter, procedure string, r *rule, scale float64) error {
+// charge takes this call from the person's quota and, when that has room, from the address's. It gives the tighter of the two.
+func charge(ctx context.Context, limiter Limiter, procedure string, r *rule, scale float64) limit.Result {
+	tighter := limit.Result{Allowed: true}
 	if user := identity.CallerFrom(ctx).UserID; user != uuid.Nil && r.perUser.Calls > 0 {
-		if wait, ok := limiter.Allow(ctx, "user:"+user.String()+procedure, scaled(r.perUser, scale)); !ok {
-			return tooMany(wait)
+		tighter = limiter.Allow(ctx, "user:"+user.String()+procedure, scaled(r.perUser, scale))
+	}
+	if address := identity.RequestFrom(ctx).Address; tighter.Allowed && address.IsValid() && r.perAddress.Calls > 0 {
+		result := limiter.Allow(ctx, "addr:"+limit.AddressKey(address)+procedure, scaled(r.perAddress, scale))
+		if tighter.Limit == 0 || !result.Allowed || result.Remaining < tighter.Remaining {
+			tighter = result
 		}
 	}
-	if address := identity.RequestFrom(ctx).Address; address.IsValid() && r.perAddress.Calls > 0 {
-		if wait, ok := limiter.Allow(ctx, "addr:"+limit.AddressKey(address)+procedure, scaled(r.perAddress, scale)); !ok {
-			return tooMany(wait)
-		}
-	}
-	return nil
+	return tighter
 }
 
 func scaled(q limit.Quota, scale float64) limit.Quota {
@@ -50,7 +54,20 @@ func scaled(q limit.Quota, scale float64) limit.Quota {
 	return q
 }
 
+// sayQuota puts the quota into the headers that clients know (draft-ietf-httpapi-ratelimit-headers-06): its number of calls,
+// how many are left, and in how many seconds all of them are there again.
+func sayQuota(ctx context.Context, r limit.Result) {
+	info, ok := connect.CallInfoForServerContext(ctx)
+	if !ok || r.Limit == 0 {
+		return
+	}
+	header := info.ResponseHeader()
+	header.Set("RateLimit-Limit", strconv.Itoa(r.Limit))
+	header.Set("RateLimit-Remaining", strconv.Itoa(r.Remaining))
+	header.Set("RateLimit-Reset", strconv.FormatFloat(math.Ceil(r.ResetAfter.Seconds()), 'f', 0, 64))
+}
+
 func tooMany(wait time.Duration) error {
-	return fault.Exhausted("too many calls: try again in %s", wait.Round(time.Second)+time.Second).
-		WithReason("RATE_LIMITED").WithRetryAfter(wait)
+	seconds := time.Duration(math.Ceil(wait.Seconds())) * time.Second
+	return fault.Exhausted("too many calls: try again in %s", seconds).WithReason("RATE_LIMITED").WithRetryAfter(wait)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"testing"
 
 	"connectrpc.com/connect/v2"
@@ -13,6 +14,7 @@ import (
 	probev1 "github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1/probev1connect"
 	"github.com/mindspace-app/mindspace/platform/cache/redistest"
+	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/limit"
 	"github.com/mindspace-app/mindspace/platform/rpc"
@@ -93,6 +95,78 @@ func TestLimitPerAddress(t *testing.T) {
 	}
 }
 
+// Every answer of a limited method says what is left, over each protocol; a refused one also when to come back.
+func TestAnswersSayWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	for name, options := range protocols {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, func(o *rpc.Options) { o.Limiter = limit.NewShared(redisClient(t), o.Logger) })
+			r.probe.fail = func(context.Context) error { return fault.NotFound("no such thing") } // errors say it too
+			client := r.client("user", options...)
+			for n, want := range []map[string]string{ // the rule says two a minute
+				{"RateLimit-Limit": "2", "RateLimit-Remaining": "1", "RateLimit-Reset": "30", "Retry-After": ""},
+				{"RateLimit-Limit": "2", "RateLimit-Remaining": "0", "RateLimit-Reset": "60", "Retry-After": ""},
+				{"RateLimit-Limit": "2", "RateLimit-Remaining": "0", "RateLimit-Reset": "60", "Retry-After": "30"},
+			} {
+				ctx, info := connect.NewClientContext(t.Context())
+				_, err := client.User(ctx, &probev1.UserRequest{})
+				if code := connect.CodeOf(err); n < 2 && code != connect.CodeNotFound || n == 2 && code != connect.CodeResourceExhausted {
+					t.Fatalf("call %d: %v", n+1, err)
+				}
+				for header, value := range want {
+					if got := info.ResponseHeader().Get(header); got != value && !within(got, value, 10) {
+						t.Errorf("call %d: %s is %q, want %q", n+1, header, got, value)
+					}
+				}
+			}
+			ctx, info := connect.NewClientContext(t.Context())
+			if _, err := client.Empty(ctx, &probev1.EmptyRequest{}); err != nil || info.ResponseHeader().Get("RateLimit-Limit") != "" {
+				t.Errorf("a method without a limit: %v, %v", info.ResponseHeader(), err)
+			}
+		})
+	}
+}
+
+// within tells whether got is a number of seconds below want by no more than what the test itself may have taken.
+func within(got, want string, taken int) bool {
+	g, err := strconv.Atoi(got)
+	w, wrong := strconv.Atoi(want)
+	return err == nil && wrong == nil && w > 2 && g < w && g >= w-taken
+}
+
+// Where a person and an address have a quota each, the headers are about the one that ends first.
+func TestTheTighterQuotaIsSaid(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(o *rpc.Options) { o.Limiter = limit.NewShared(nil, o.Logger) })
+	client := probev1connect.NewProbeServiceClient(rpc.NewDirectory(r.server).Client(probev1connect.ProbeServiceName))
+	for n, step := range []struct{ token, address, limit, remaining string }{ // the rule says five a person and three an address
+		{"", "192.0.2.1", "3", "2"},
+		{"user", "192.0.2.1", "3", "1"},
+		{"user", "192.0.2.2", "3", "2"},
+		{"user", "192.0.2.3", "5", "2"},
+		{"user", "192.0.2.1", "3", "0"},
+		{"user", "192.0.2.1", "3", "0"}, // refused: the address has no more
+		{"user", "192.0.2.4", "5", "0"}, // refused: the person has no more, and the address pays nothing
+		{"", "192.0.2.4", "3", "2"},
+		{"user", "", "5", "0"},
+	} {
+		ctx := identity.WithCaller(t.Context(), identity.Caller{Credential: step.token})
+		if step.address != "" {
+			ctx = identity.WithRequest(ctx, identity.Request{Address: netip.MustParseAddr(step.address)})
+		}
+		ctx, info := connect.NewClientContext(ctx)
+		_, err := client.Either(ctx, &probev1.EitherRequest{})
+		if refused := n == 5 || n == 6 || n == 8; refused != (connect.CodeOf(err) == connect.CodeResourceExhausted) {
+			t.Errorf("call %d: %v", n+1, err)
+		}
+		header := info.ResponseHeader()
+		if header.Get("RateLimit-Limit") != step.limit || header.Get("RateLimit-Remaining") != step.remaining {
+			t.Errorf("call %d: %v of %v left, want %s of %s", n+1, header.Get("RateLimit-Remaining"), header.Get("RateLimit-Limit"), step.remaining, step.limit)
+		}
+	}
+}
+
 func TestLimitsGoOnInProcessWhenRedisIsAway(t *testing.T) {
 	t.Parallel()
 	rdb := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1}) // nobody listens there
@@ -100,7 +174,7 @@ func TestLimitsGoOnInProcessWhenRedisIsAway(t *testing.T) {
 	shared := limit.NewShared(rdb, slog.New(slog.DiscardHandler))
 	allowed := 0
 	for range 20 {
-		if _, ok := shared.Allow(context.Background(), "k", limit.Quota{Calls: 5, Per: 1 << 40}); ok {
+		if shared.Allow(context.Background(), "k", limit.Quota{Calls: 5, Per: 1 << 40}).Allowed {
 			allowed++
 		}
 	}

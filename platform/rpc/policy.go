@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,8 @@ import (
 
 // rule is a method's policy, read once from its descriptor.
 type rule struct {
+	// name is the method's: its procedure without the slash in front.
+	name                           string
 	public, user, partner, service bool
 	roles                          []policyv1.Role
 	perUser, perAddress            limit.Quota
@@ -34,6 +37,11 @@ func (r *rule) onlyServices() bool {
 	return r.service && !r.public && !r.user && !r.partner && len(r.roles) == 0
 }
 
+// onlyPublic tells that the method is for everybody alike: it has nothing that is for some callers alone.
+func (r *rule) onlyPublic() bool {
+	return r.public && !r.user && !r.partner && !r.service && len(r.roles) == 0
+}
+
 // permit gives nil when the caller may call.
 func (r *rule) permit(caller identity.Caller) error {
 	switch {
@@ -42,13 +50,20 @@ func (r *rule) permit(caller identity.Caller) error {
 	case caller.Anonymous():
 		return fault.Unauthenticated("sign in first: this call needs a bearer token").WithReason("CREDENTIAL_MISSING")
 	case r.user && caller.UserID != uuid.Nil && caller.Partner == "" && caller.Service == "",
-		r.partner && caller.Partner != "",
+		r.partner && caller.Partner != "" && r.inScope(caller.Scopes),
 		r.service && caller.Service != "",
 		caller.HasAnyRole(r.roles...):
 		return nil
+	case r.partner && caller.Partner != "":
+		return fault.Denied("this partner key has no scope for this call: it needs %s", r.name).WithReason("SCOPE_MISSING")
 	default:
 		return fault.Denied("this caller may not do that").WithReason("ROLE_MISSING")
 	}
+}
+
+// inScope tells whether a partner's scopes have the method, or the whole service that it belongs to.
+func (r *rule) inScope(scopes []string) bool {
+	return slices.Contains(scopes, r.name) || slices.Contains(scopes, serviceOf(r.name))
 }
 
 // parseRule reads the policy of a method. A method without one, or with one that lets nobody in, is an error.
@@ -62,7 +77,7 @@ func parseRule(spec connect.Spec) (*rule, error) {
 		return nil, fmt.Errorf("%s: has no (mindspace.policy.v1.rule)", spec.Procedure)
 	}
 	declared, _ := proto.GetExtension(options, policyv1.E_Rule).(*policyv1.Rule)
-	r := &rule{roles: declared.GetRoles(), audit: declared.GetAudit(), idempotencyKey: declared.GetIdempotencyKey()}
+	r := &rule{name: strings.TrimPrefix(spec.Procedure, "/"), roles: declared.GetRoles(), audit: declared.GetAudit(), idempotencyKey: declared.GetIdempotencyKey()}
 	for _, access := range declared.GetAccess() {
 		switch access {
 		case policyv1.Access_ACCESS_PUBLIC:

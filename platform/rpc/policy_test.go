@@ -23,6 +23,10 @@ func TestWhoMayCall(t *testing.T) {
 			_, err := c.Public(ctx, &probev1.PublicRequest{})
 			return err
 		},
+		"either": func(ctx context.Context, c probev1connect.ProbeServiceClient) error {
+			_, err := c.Either(ctx, &probev1.EitherRequest{})
+			return err
+		},
 		"user": func(ctx context.Context, c probev1connect.ProbeServiceClient) error {
 			_, err := c.User(ctx, &probev1.UserRequest{})
 			return err
@@ -42,14 +46,14 @@ func TestWhoMayCall(t *testing.T) {
 	}
 	const ok, unauthenticated, denied, unknown = connect.Code(0), connect.CodeUnauthenticated, connect.CodePermissionDenied, connect.CodeUnimplemented
 	want := map[string]map[string]connect.Code{ // token → method → code
-		"":         {"public": ok, "user": unauthenticated, "staff": unauthenticated, "partner": unauthenticated, "service": unknown},
-		"user":     {"public": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown},
-		"editor":   {"public": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown},
-		"admin":    {"public": ok, "user": ok, "staff": ok, "partner": denied, "service": unknown},
-		"roleless": {"public": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown},
-		"partner":  {"public": ok, "user": denied, "staff": denied, "partner": ok, "service": unknown},
-		"service":  {"public": ok, "user": denied, "staff": denied, "partner": denied, "service": unknown},
-		"forged":   {"public": unauthenticated, "user": unauthenticated, "staff": unauthenticated, "partner": unauthenticated, "service": unknown},
+		"":         {"public": ok, "either": ok, "user": unauthenticated, "staff": unauthenticated, "partner": unauthenticated, "service": unknown},
+		"user":     {"public": ok, "either": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown},
+		"editor":   {"public": ok, "either": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown},
+		"admin":    {"public": ok, "either": ok, "user": ok, "staff": ok, "partner": denied, "service": unknown},
+		"roleless": {"public": ok, "either": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown},
+		"partner":  {"public": ok, "either": ok, "user": denied, "staff": denied, "partner": ok, "service": unknown},
+		"service":  {"public": ok, "either": ok, "user": denied, "staff": denied, "partner": denied, "service": unknown},
+		"forged":   {"public": ok, "either": unauthenticated, "user": unauthenticated, "staff": unauthenticated, "partner": unauthenticated, "service": unknown},
 	}
 	for token, methods := range want {
 		for method, code := range methods {

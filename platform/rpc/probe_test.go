@@ -59,6 +59,10 @@ func (p *probe) Public(ctx context.Context, req *probev1.PublicRequest) (*probev
 	return &probev1.PublicResponse{Text: req.GetText()}, p.failure(ctx)
 }
 
+func (p *probe) Either(ctx context.Context, _ *probev1.EitherRequest) (*probev1.EitherResponse, error) {
+	return &probev1.EitherResponse{UserId: identity.CallerFrom(ctx).UserID.String()}, p.failure(ctx)
+}
+
 func (p *probe) User(ctx context.Context, _ *probev1.UserRequest) (*probev1.UserResponse, error) {
 	return &probev1.UserResponse{UserId: identity.CallerFrom(ctx).UserID.String()}, p.failure(ctx)
 }
@@ -123,7 +127,7 @@ var (
 		"editor":   {UserID: anaID, Roles: []policyv1.Role{policyv1.Role_ROLE_EDITOR}},
 		"admin":    {UserID: anaID, Roles: []policyv1.Role{policyv1.Role_ROLE_ADMIN}},
 		"roleless": {UserID: anaID, Roles: []policyv1.Role{policyv1.Role_ROLE_UNSPECIFIED}},
-		"partner":  {Partner: "shop"},
+		"partner":  {Partner: "shop", Scopes: []string{probev1connect.ProbeServiceName}},
 		"service":  {Service: "meditation"},
 	}
 )

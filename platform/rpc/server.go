@@ -62,7 +62,7 @@ func NewServer(o Options) (*Server, error) {
 		chain = append(chain, o.Telemetry)
 	}
 	chain = append(chain,
-		authenticate(o.Authenticator),
+		authenticate(p, o.Authenticator),
 		enforcing(p),
 		limiting(p, o.Limiter, o.LimitScale),
 		validating(validator),

@@ -247,6 +247,89 @@ func (x *PublicResponse) GetText() string {
 	return ""
 }
 
+// EitherRequest holds nothing.
+type EitherRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EitherRequest) Reset() {
+	*x = EitherRequest{}
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EitherRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EitherRequest) ProtoMessage() {}
+
+func (x *EitherRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EitherRequest.ProtoReflect.Descriptor instead.
+func (*EitherRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{5}
+}
+
+// EitherResponse tells who called.
+type EitherResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the caller, all zeros for nobody.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EitherResponse) Reset() {
+	*x = EitherResponse{}
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EitherResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EitherResponse) ProtoMessage() {}
+
+func (x *EitherResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EitherResponse.ProtoReflect.Descriptor instead.
+func (*EitherResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *EitherResponse) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
 // UserRequest holds nothing.
 type UserRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -256,7 +339,7 @@ type UserRequest struct {
 
 func (x *UserRequest) Reset() {
 	*x = UserRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[5]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -268,7 +351,7 @@ func (x *UserRequest) String() string {
 func (*UserRequest) ProtoMessage() {}
 
 func (x *UserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[5]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -281,7 +364,7 @@ func (x *UserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserRequest.ProtoReflect.Descriptor instead.
 func (*UserRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{5}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{7}
 }
 
 // UserResponse tells who called.
@@ -295,7 +378,7 @@ type UserResponse struct {
 
 func (x *UserResponse) Reset() {
 	*x = UserResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[6]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +390,7 @@ func (x *UserResponse) String() string {
 func (*UserResponse) ProtoMessage() {}
 
 func (x *UserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[6]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +403,7 @@ func (x *UserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserResponse.ProtoReflect.Descriptor instead.
 func (*UserResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{6}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UserResponse) GetUserId() string {
@@ -341,7 +424,7 @@ type StaffRequest struct {
 
 func (x *StaffRequest) Reset() {
 	*x = StaffRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[7]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -353,7 +436,7 @@ func (x *StaffRequest) String() string {
 func (*StaffRequest) ProtoMessage() {}
 
 func (x *StaffRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[7]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -366,7 +449,7 @@ func (x *StaffRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StaffRequest.ProtoReflect.Descriptor instead.
 func (*StaffRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{7}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StaffRequest) GetRecord() bool {
@@ -385,7 +468,7 @@ type StaffResponse struct {
 
 func (x *StaffResponse) Reset() {
 	*x = StaffResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -397,7 +480,7 @@ func (x *StaffResponse) String() string {
 func (*StaffResponse) ProtoMessage() {}
 
 func (x *StaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -410,7 +493,7 @@ func (x *StaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StaffResponse.ProtoReflect.Descriptor instead.
 func (*StaffResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{8}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{10}
 }
 
 // PartnerRequest holds nothing.
@@ -422,7 +505,7 @@ type PartnerRequest struct {
 
 func (x *PartnerRequest) Reset() {
 	*x = PartnerRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -434,7 +517,7 @@ func (x *PartnerRequest) String() string {
 func (*PartnerRequest) ProtoMessage() {}
 
 func (x *PartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -447,7 +530,7 @@ func (x *PartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerRequest.ProtoReflect.Descriptor instead.
 func (*PartnerRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{9}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{11}
 }
 
 // PartnerResponse holds nothing.
@@ -459,7 +542,7 @@ type PartnerResponse struct {
 
 func (x *PartnerResponse) Reset() {
 	*x = PartnerResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -471,7 +554,7 @@ func (x *PartnerResponse) String() string {
 func (*PartnerResponse) ProtoMessage() {}
 
 func (x *PartnerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -484,7 +567,7 @@ func (x *PartnerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerResponse.ProtoReflect.Descriptor instead.
 func (*PartnerResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{10}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{12}
 }
 
 // ServiceRequest holds nothing.
@@ -496,7 +579,7 @@ type ServiceRequest struct {
 
 func (x *ServiceRequest) Reset() {
 	*x = ServiceRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +591,7 @@ func (x *ServiceRequest) String() string {
 func (*ServiceRequest) ProtoMessage() {}
 
 func (x *ServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +604,7 @@ func (x *ServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceRequest.ProtoReflect.Descriptor instead.
 func (*ServiceRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{11}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{13}
 }
 
 // ServiceResponse holds nothing.
@@ -533,7 +616,7 @@ type ServiceResponse struct {
 
 func (x *ServiceResponse) Reset() {
 	*x = ServiceResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -545,7 +628,7 @@ func (x *ServiceResponse) String() string {
 func (*ServiceResponse) ProtoMessage() {}
 
 func (x *ServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -558,7 +641,7 @@ func (x *ServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceResponse.ProtoReflect.Descriptor instead.
 func (*ServiceResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{12}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{14}
 }
 
 // KeyedRequest has what makes two requests differ.
@@ -572,7 +655,7 @@ type KeyedRequest struct {
 
 func (x *KeyedRequest) Reset() {
 	*x = KeyedRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +667,7 @@ func (x *KeyedRequest) String() string {
 func (*KeyedRequest) ProtoMessage() {}
 
 func (x *KeyedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +680,7 @@ func (x *KeyedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyedRequest.ProtoReflect.Descriptor instead.
 func (*KeyedRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{13}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *KeyedRequest) GetText() string {
@@ -618,7 +701,7 @@ type KeyedResponse struct {
 
 func (x *KeyedResponse) Reset() {
 	*x = KeyedResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -630,7 +713,7 @@ func (x *KeyedResponse) String() string {
 func (*KeyedResponse) ProtoMessage() {}
 
 func (x *KeyedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -643,7 +726,7 @@ func (x *KeyedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyedResponse.ProtoReflect.Descriptor instead.
 func (*KeyedResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{14}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *KeyedResponse) GetRun() int32 {
@@ -664,7 +747,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +759,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +772,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{15}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Profile) GetMedications() []string {
@@ -710,7 +793,7 @@ type ProfileRequest struct {
 
 func (x *ProfileRequest) Reset() {
 	*x = ProfileRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +805,7 @@ func (x *ProfileRequest) String() string {
 func (*ProfileRequest) ProtoMessage() {}
 
 func (x *ProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +818,7 @@ func (x *ProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileRequest.ProtoReflect.Descriptor instead.
 func (*ProfileRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{16}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ProfileRequest) GetProfile() *Profile {
@@ -756,7 +839,7 @@ type ProfileResponse struct {
 
 func (x *ProfileResponse) Reset() {
 	*x = ProfileResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -768,7 +851,7 @@ func (x *ProfileResponse) String() string {
 func (*ProfileResponse) ProtoMessage() {}
 
 func (x *ProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -781,7 +864,7 @@ func (x *ProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileResponse.ProtoReflect.Descriptor instead.
 func (*ProfileResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{17}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ProfileResponse) GetMedications() int32 {
@@ -802,7 +885,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -814,7 +897,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -827,7 +910,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{18}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchRequest) GetCount() int32 {
@@ -848,7 +931,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +943,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +956,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{19}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchResponse) GetNumber() int32 {
@@ -898,7 +981,10 @@ const file_mindspace_probe_v1_probe_proto_rawDesc = "" +
 	"\x05Thing\x12+\n" +
 	"\tweight_kg\x18\x01 \x01(\x01B\x0e\xbaH\v\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00R\bweightKg\"$\n" +
 	"\x0ePublicResponse\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\"\r\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"\x0f\n" +
+	"\rEitherRequest\")\n" +
+	"\x0eEitherResponse\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\"\r\n" +
 	"\vUserRequest\"'\n" +
 	"\fUserResponse\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\"&\n" +
@@ -922,14 +1008,18 @@ const file_mindspace_probe_v1_probe_proto_rawDesc = "" +
 	"\fWatchRequest\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\"'\n" +
 	"\rWatchResponse\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x05R\x06number2\xc7\x06\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number2\xae\a\n" +
 	"\fProbeService\x12X\n" +
 	"\x05Empty\x12 .mindspace.probe.v1.EmptyRequest\x1a!.mindspace.probe.v1.EmptyResponse\"\n" +
 	"\x8a\xb5\x18\x03\n" +
 	"\x01\x01\x90\x02\x01\x12_\n" +
 	"\x06Public\x12!.mindspace.probe.v1.PublicRequest\x1a\".mindspace.probe.v1.PublicResponse\"\x0e\x8a\xb5\x18\n" +
 	"\n" +
-	"\x01\x01\x1a\x05\x12\x033/m\x12Y\n" +
+	"\x01\x01\x1a\x05\x12\x033/m\x12e\n" +
+	"\x06Either\x12!.mindspace.probe.v1.EitherRequest\x1a\".mindspace.probe.v1.EitherResponse\"\x14\x8a\xb5\x18\x10\n" +
+	"\x02\x01\x02\x1a\n" +
+	"\n" +
+	"\x035/m\x12\x033/m\x12Y\n" +
 	"\x04User\x12\x1f.mindspace.probe.v1.UserRequest\x1a .mindspace.probe.v1.UserResponse\"\x0e\x8a\xb5\x18\n" +
 	"\n" +
 	"\x01\x02\x1a\x05\n" +
@@ -961,52 +1051,56 @@ func file_mindspace_probe_v1_probe_proto_rawDescGZIP() []byte {
 	return file_mindspace_probe_v1_probe_proto_rawDescData
 }
 
-var file_mindspace_probe_v1_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_mindspace_probe_v1_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_mindspace_probe_v1_probe_proto_goTypes = []any{
 	(*EmptyRequest)(nil),    // 0: mindspace.probe.v1.EmptyRequest
 	(*EmptyResponse)(nil),   // 1: mindspace.probe.v1.EmptyResponse
 	(*PublicRequest)(nil),   // 2: mindspace.probe.v1.PublicRequest
 	(*Thing)(nil),           // 3: mindspace.probe.v1.Thing
 	(*PublicResponse)(nil),  // 4: mindspace.probe.v1.PublicResponse
-	(*UserRequest)(nil),     // 5: mindspace.probe.v1.UserRequest
-	(*UserResponse)(nil),    // 6: mindspace.probe.v1.UserResponse
-	(*StaffRequest)(nil),    // 7: mindspace.probe.v1.StaffRequest
-	(*StaffResponse)(nil),   // 8: mindspace.probe.v1.StaffResponse
-	(*PartnerRequest)(nil),  // 9: mindspace.probe.v1.PartnerRequest
-	(*PartnerResponse)(nil), // 10: mindspace.probe.v1.PartnerResponse
-	(*ServiceRequest)(nil),  // 11: mindspace.probe.v1.ServiceRequest
-	(*ServiceResponse)(nil), // 12: mindspace.probe.v1.ServiceResponse
-	(*KeyedRequest)(nil),    // 13: mindspace.probe.v1.KeyedRequest
-	(*KeyedResponse)(nil),   // 14: mindspace.probe.v1.KeyedResponse
-	(*Profile)(nil),         // 15: mindspace.probe.v1.Profile
-	(*ProfileRequest)(nil),  // 16: mindspace.probe.v1.ProfileRequest
-	(*ProfileResponse)(nil), // 17: mindspace.probe.v1.ProfileResponse
-	(*WatchRequest)(nil),    // 18: mindspace.probe.v1.WatchRequest
-	(*WatchResponse)(nil),   // 19: mindspace.probe.v1.WatchResponse
+	(*EitherRequest)(nil),   // 5: mindspace.probe.v1.EitherRequest
+	(*EitherResponse)(nil),  // 6: mindspace.probe.v1.EitherResponse
+	(*UserRequest)(nil),     // 7: mindspace.probe.v1.UserRequest
+	(*UserResponse)(nil),    // 8: mindspace.probe.v1.UserResponse
+	(*StaffRequest)(nil),    // 9: mindspace.probe.v1.StaffRequest
+	(*StaffResponse)(nil),   // 10: mindspace.probe.v1.StaffResponse
+	(*PartnerRequest)(nil),  // 11: mindspace.probe.v1.PartnerRequest
+	(*PartnerResponse)(nil), // 12: mindspace.probe.v1.PartnerResponse
+	(*ServiceRequest)(nil),  // 13: mindspace.probe.v1.ServiceRequest
+	(*ServiceResponse)(nil), // 14: mindspace.probe.v1.ServiceResponse
+	(*KeyedRequest)(nil),    // 15: mindspace.probe.v1.KeyedRequest
+	(*KeyedResponse)(nil),   // 16: mindspace.probe.v1.KeyedResponse
+	(*Profile)(nil),         // 17: mindspace.probe.v1.Profile
+	(*ProfileRequest)(nil),  // 18: mindspace.probe.v1.ProfileRequest
+	(*ProfileResponse)(nil), // 19: mindspace.probe.v1.ProfileResponse
+	(*WatchRequest)(nil),    // 20: mindspace.probe.v1.WatchRequest
+	(*WatchResponse)(nil),   // 21: mindspace.probe.v1.WatchResponse
 }
 var file_mindspace_probe_v1_probe_proto_depIdxs = []int32{
 	3,  // 0: mindspace.probe.v1.PublicRequest.many_things:type_name -> mindspace.probe.v1.Thing
-	15, // 1: mindspace.probe.v1.ProfileRequest.profile:type_name -> mindspace.probe.v1.Profile
+	17, // 1: mindspace.probe.v1.ProfileRequest.profile:type_name -> mindspace.probe.v1.Profile
 	0,  // 2: mindspace.probe.v1.ProbeService.Empty:input_type -> mindspace.probe.v1.EmptyRequest
 	2,  // 3: mindspace.probe.v1.ProbeService.Public:input_type -> mindspace.probe.v1.PublicRequest
-	5,  // 4: mindspace.probe.v1.ProbeService.User:input_type -> mindspace.probe.v1.UserRequest
-	7,  // 5: mindspace.probe.v1.ProbeService.Staff:input_type -> mindspace.probe.v1.StaffRequest
-	9,  // 6: mindspace.probe.v1.ProbeService.Partner:input_type -> mindspace.probe.v1.PartnerRequest
-	11, // 7: mindspace.probe.v1.ProbeService.Service:input_type -> mindspace.probe.v1.ServiceRequest
-	13, // 8: mindspace.probe.v1.ProbeService.Keyed:input_type -> mindspace.probe.v1.KeyedRequest
-	16, // 9: mindspace.probe.v1.ProbeService.Profile:input_type -> mindspace.probe.v1.ProfileRequest
-	18, // 10: mindspace.probe.v1.ProbeService.Watch:input_type -> mindspace.probe.v1.WatchRequest
-	1,  // 11: mindspace.probe.v1.ProbeService.Empty:output_type -> mindspace.probe.v1.EmptyResponse
-	4,  // 12: mindspace.probe.v1.ProbeService.Public:output_type -> mindspace.probe.v1.PublicResponse
-	6,  // 13: mindspace.probe.v1.ProbeService.User:output_type -> mindspace.probe.v1.UserResponse
-	8,  // 14: mindspace.probe.v1.ProbeService.Staff:output_type -> mindspace.probe.v1.StaffResponse
-	10, // 15: mindspace.probe.v1.ProbeService.Partner:output_type -> mindspace.probe.v1.PartnerResponse
-	12, // 16: mindspace.probe.v1.ProbeService.Service:output_type -> mindspace.probe.v1.ServiceResponse
-	14, // 17: mindspace.probe.v1.ProbeService.Keyed:output_type -> mindspace.probe.v1.KeyedResponse
-	17, // 18: mindspace.probe.v1.ProbeService.Profile:output_type -> mindspace.probe.v1.ProfileResponse
-	19, // 19: mindspace.probe.v1.ProbeService.Watch:output_type -> mindspace.probe.v1.WatchResponse
-	11, // [11:20] is the sub-list for method output_type
-	2,  // [2:11] is the sub-list for method input_type
+	5,  // 4: mindspace.probe.v1.ProbeService.Either:input_type -> mindspace.probe.v1.EitherRequest
+	7,  // 5: mindspace.probe.v1.ProbeService.User:input_type -> mindspace.probe.v1.UserRequest
+	9,  // 6: mindspace.probe.v1.ProbeService.Staff:input_type -> mindspace.probe.v1.StaffRequest
+	11, // 7: mindspace.probe.v1.ProbeService.Partner:input_type -> mindspace.probe.v1.PartnerRequest
+	13, // 8: mindspace.probe.v1.ProbeService.Service:input_type -> mindspace.probe.v1.ServiceRequest
+	15, // 9: mindspace.probe.v1.ProbeService.Keyed:input_type -> mindspace.probe.v1.KeyedRequest
+	18, // 10: mindspace.probe.v1.ProbeService.Profile:input_type -> mindspace.probe.v1.ProfileRequest
+	20, // 11: mindspace.probe.v1.ProbeService.Watch:input_type -> mindspace.probe.v1.WatchRequest
+	1,  // 12: mindspace.probe.v1.ProbeService.Empty:output_type -> mindspace.probe.v1.EmptyResponse
+	4,  // 13: mindspace.probe.v1.ProbeService.Public:output_type -> mindspace.probe.v1.PublicResponse
+	6,  // 14: mindspace.probe.v1.ProbeService.Either:output_type -> mindspace.probe.v1.EitherResponse
+	8,  // 15: mindspace.probe.v1.ProbeService.User:output_type -> mindspace.probe.v1.UserResponse
+	10, // 16: mindspace.probe.v1.ProbeService.Staff:output_type -> mindspace.probe.v1.StaffResponse
+	12, // 17: mindspace.probe.v1.ProbeService.Partner:output_type -> mindspace.probe.v1.PartnerResponse
+	14, // 18: mindspace.probe.v1.ProbeService.Service:output_type -> mindspace.probe.v1.ServiceResponse
+	16, // 19: mindspace.probe.v1.ProbeService.Keyed:output_type -> mindspace.probe.v1.KeyedResponse
+	19, // 20: mindspace.probe.v1.ProbeService.Profile:output_type -> mindspace.probe.v1.ProfileResponse
+	21, // 21: mindspace.probe.v1.ProbeService.Watch:output_type -> mindspace.probe.v1.WatchResponse
+	12, // [12:22] is the sub-list for method output_type
+	2,  // [2:12] is the sub-list for method input_type
 	2,  // [2:2] is the sub-list for extension type_name
 	2,  // [2:2] is the sub-list for extension extendee
 	0,  // [0:2] is the sub-list for field type_name
@@ -1023,7 +1117,7 @@ func file_mindspace_probe_v1_probe_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mindspace_probe_v1_probe_proto_rawDesc), len(file_mindspace_probe_v1_probe_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

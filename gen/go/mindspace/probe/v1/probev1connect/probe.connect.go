@@ -30,6 +30,8 @@ const (
 	ProbeServiceEmptyProcedure = "/mindspace.probe.v1.ProbeService/Empty"
 	// ProbeServicePublicProcedure is the procedure name of the ProbeService's Public RPC.
 	ProbeServicePublicProcedure = "/mindspace.probe.v1.ProbeService/Public"
+	// ProbeServiceEitherProcedure is the procedure name of the ProbeService's Either RPC.
+	ProbeServiceEitherProcedure = "/mindspace.probe.v1.ProbeService/Either"
 	// ProbeServiceUserProcedure is the procedure name of the ProbeService's User RPC.
 	ProbeServiceUserProcedure = "/mindspace.probe.v1.ProbeService/User"
 	// ProbeServiceStaffProcedure is the procedure name of the ProbeService's Staff RPC.
@@ -60,6 +62,13 @@ var (
 			StreamType: connect.StreamTypeUnary,
 			Schema:     v1.File_mindspace_probe_v1_probe_proto.Services().ByName("ProbeService").Methods().ByName("Public"),
 			Procedure:  ProbeServicePublicProcedure,
+		}
+	})
+	probeServiceEitherSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_mindspace_probe_v1_probe_proto.Services().ByName("ProbeService").Methods().ByName("Either"),
+			Procedure:  ProbeServiceEitherProcedure,
 		}
 	})
 	probeServiceUserSpec = sync.OnceValue(func() connect.Spec {
@@ -119,6 +128,8 @@ type ProbeServiceClient interface {
 	Empty(context.Context, *v1.EmptyRequest) (*v1.EmptyResponse, error)
 	// Public echoes its text to anyone.
 	Public(context.Context, *v1.PublicRequest) (*v1.PublicResponse, error)
+	// Either is for anyone, and knows those who are signed in.
+	Either(context.Context, *v1.EitherRequest) (*v1.EitherResponse, error)
 	// User is for the signed-in.
 	User(context.Context, *v1.UserRequest) (*v1.UserResponse, error)
 	// Staff is for two roles.
@@ -167,6 +178,8 @@ type ProbeServiceHandler interface {
 	Empty(context.Context, *v1.EmptyRequest) (*v1.EmptyResponse, error)
 	// Public echoes its text to anyone.
 	Public(context.Context, *v1.PublicRequest) (*v1.PublicResponse, error)
+	// Either is for anyone, and knows those who are signed in.
+	Either(context.Context, *v1.EitherRequest) (*v1.EitherResponse, error)
 	// User is for the signed-in.
 	User(context.Context, *v1.UserRequest) (*v1.UserResponse, error)
 	// Staff is for two roles.
@@ -190,6 +203,7 @@ func RegisterProbeServiceHandler(server *connect.Server, svc ProbeServiceHandler
 	server.Register(
 		connect.Method{Spec: probeServiceEmptySpec(), Handler: adapter.empty},
 		connect.Method{Spec: probeServicePublicSpec(), Handler: adapter.public},
+		connect.Method{Spec: probeServiceEitherSpec(), Handler: adapter.either},
 		connect.Method{Spec: probeServiceUserSpec(), Handler: adapter.user},
 		connect.Method{Spec: probeServiceStaffSpec(), Handler: adapter.staff},
 		connect.Method{Spec: probeServicePartnerSpec(), Handler: adapter.partner},
@@ -224,6 +238,10 @@ func (UnimplementedProbeServiceHandler) Empty(context.Context, *v1.EmptyRequest)
 
 func (UnimplementedProbeServiceHandler) Public(context.Context, *v1.PublicRequest) (*v1.PublicResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.probe.v1.ProbeService.Public is not implemented")
+}
+
+func (UnimplementedProbeServiceHandler) Either(context.Context, *v1.EitherRequest) (*v1.EitherResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.probe.v1.ProbeService.Either is not implemented")
 }
 
 func (UnimplementedProbeServiceHandler) User(context.Context, *v1.UserRequest) (*v1.UserResponse, error) {
@@ -269,6 +287,14 @@ func (c *probeServiceClient) Empty(ctx context.Context, req *v1.EmptyRequest) (*
 func (c *probeServiceClient) Public(ctx context.Context, req *v1.PublicRequest) (*v1.PublicResponse, error) {
 	var res v1.PublicResponse
 	if err := c.client.CallUnary(ctx, probeServicePublicSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *probeServiceClient) Either(ctx context.Context, req *v1.EitherRequest) (*v1.EitherResponse, error) {
+	var res v1.EitherResponse
+	if err := c.client.CallUnary(ctx, probeServiceEitherSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -350,6 +376,18 @@ func (h probeServiceHandler) public(ctx context.Context, _ connect.Spec, stream 
 		return err
 	}
 	res, err := h.svc.Public(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h probeServiceHandler) either(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.EitherRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Either(ctx, &req)
 	if err != nil {
 		return err
 	}
