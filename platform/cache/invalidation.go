@@ -3,15 +3,14 @@ package cache
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/mindspace-app/mindspace/platform/feed"
 )
 
 const (
@@ -21,13 +20,6 @@ const (
 	scanCount = 1000
 	// clearTimeout bounds the clearing of a cache in Redis.
 	clearTimeout = 30 * time.Second
-	// quiet is after how long without a message the subscription is checked, and how long the answer may take.
-	quiet = 3 * time.Second
-	// subscribeTimeout bounds the making of a subscription.
-	subscribeTimeout = 5 * time.Second
-	// The pauses between attempts to subscribe.
-	firstRetry = 100 * time.Millisecond
-	longRetry  = 2 * time.Second
 )
 
 // invalidation says which keys of a cache are to go.
@@ -177,30 +169,9 @@ func (s *Store) Run(ctx context.Context) error {
 	var lookout sync.WaitGroup
 	defer lookout.Wait()
 	lookout.Go(func() { s.lookOut(ctx) })
-
-	retry := firstRetry
-	told := false
-	for {
-		listened, err := s.listen(ctx)
-		s.metrics.subscribed.Set(0)
-		if ctx.Err() != nil {
-			return nil
-		}
-		s.metrics.redisErrors.WithLabelValues("subscribe").Inc()
-		if listened {
-			retry, told = firstRetry, false
-		}
-		if !told {
-			s.logger.WarnContext(ctx, "cache invalidations of other processes are not heard", slog.Any("error", err))
-			told = true
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(retry/2 + rand.N(retry/2+1)): //nolint:gosec // spreads load, guards nothing
-		}
-		retry = min(2*retry, longRetry)
-	}
+	feed.Listen(ctx, s.rdb, s.channel, feed.Ear{Stands: s.subscribed, Hears: s.hear, Breaks: s.deaf})
+	s.metrics.subscribed.Set(0)
+	return nil
 }
 
 // lookOut sends what was kept even when no request comes by.
@@ -217,55 +188,23 @@ func (s *Store) lookOut(ctx context.Context) {
 	}
 }
 
-// listen holds one subscription until it breaks or ctx ends, and tells whether it ever stood.
-func (s *Store) listen(ctx context.Context) (stood bool, err error) {
-	sub := s.rdb.Subscribe(ctx)
-	// A read does not end with its context, but with its connection.
-	stop := context.AfterFunc(ctx, func() { _ = sub.Close() })
-	defer func() {
-		stop()
-		_ = sub.Close()
-	}()
-	subscribing, cancel := context.WithTimeout(ctx, subscribeTimeout)
-	err = sub.Subscribe(subscribing, s.channel)
-	cancel()
-	if err != nil {
-		return false, err
-	}
-	asked := false
-	for {
-		got, err := sub.ReceiveTimeout(ctx, quiet)
-		var timeout net.Error
-		switch {
-		case err == nil:
-			asked = false
-		case ctx.Err() == nil && errors.As(err, &timeout) && timeout.Timeout() && !asked:
-			if err := sub.Ping(ctx); err != nil {
-				return stood, err
-			}
-			asked = true
-			continue
-		default:
-			// The client would make another connection by itself, and what was sent meanwhile would be lost unnoticed.
-			return stood, err
-		}
-		switch got := got.(type) {
-		case *redis.Subscription:
-			s.subscribed(ctx, stood)
-			stood = true
-		case *redis.Message:
-			s.hear(got.Payload)
-		}
-	}
-}
-
 // subscribed drops what may have been invalidated while nobody listened, and sends what could not be sent.
-func (s *Store) subscribed(ctx context.Context, again bool) {
+func (s *Store) subscribed(ctx context.Context, again bool) error {
 	s.forgetAll()
 	s.metrics.subscribed.Set(1)
 	s.logger.InfoContext(ctx, "cache invalidations of other processes are heard", slog.Bool("again", again))
 	if s.link.down.Load() {
 		s.try()
+	}
+	return nil
+}
+
+// deaf notes that what others invalidate is not heard, and logs the first attempt that failed.
+func (s *Store) deaf(ctx context.Context, err error, first bool) {
+	s.metrics.subscribed.Set(0)
+	s.metrics.redisErrors.WithLabelValues("subscribe").Inc()
+	if first {
+		s.logger.WarnContext(ctx, "cache invalidations of other processes are not heard", slog.Any("error", err))
 	}
 }
 
