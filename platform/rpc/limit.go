@@ -37,8 +37,8 @@ func limiting(p *policies, limiter Limiter, scale float64) connect.ServerInterce
 // charge takes this call from the person's quota and, when that has room, from the address's. It gives the tighter of the two.
 func charge(ctx context.Context, limiter Limiter, procedure string, r *rule, scale float64) limit.Result {
 	tighter := limit.Result{Allowed: true}
-	if user := identity.CallerFrom(ctx).UserID; user != uuid.Nil && r.perUser.Calls > 0 {
-		tighter = limiter.Allow(ctx, "user:"+user.String()+procedure, scaled(r.perUser, scale))
+	if who := payer(identity.CallerFrom(ctx)); who != "" && r.perUser.Calls > 0 {
+		tighter = limiter.Allow(ctx, who+procedure, scaled(r.perUser, scale))
 	}
 	if address := identity.RequestFrom(ctx).Address; tighter.Allowed && address.IsValid() && r.perAddress.Calls > 0 {
 		result := limiter.Allow(ctx, "addr:"+limit.AddressKey(address)+procedure, scaled(r.perAddress, scale))
@@ -47,6 +47,18 @@ func charge(ctx context.Context, limiter Limiter, procedure string, r *rule, sca
 		}
 	}
 	return tighter
+}
+
+// payer is whose quota a call is charged to: a person's or a partner's; "" for anybody else, who has only the address's.
+func payer(caller identity.Caller) string {
+	switch {
+	case caller.UserID != uuid.Nil:
+		return "user:" + caller.UserID.String()
+	case caller.Partner != "":
+		return "partner:" + caller.Partner
+	default:
+		return ""
+	}
 }
 
 func scaled(q limit.Quota, scale float64) limit.Quota {

@@ -154,7 +154,7 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 // Limit bounds how often a method may be called. Each is "<calls>/<s|m|h|d>", for example "30/m"; empty means no limit of its own.
 type Limit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Calls by one signed-in person.
+	// Calls by one signed-in person, or with one partner key.
 	PerUser string `protobuf:"bytes,1,opt,name=per_user,json=perUser,proto3" json:"per_user,omitempty"`
 	// Calls from one network address (IPv4 address, IPv6 /64).
 	PerAddress    string `protobuf:"bytes,2,opt,name=per_address,json=perAddress,proto3" json:"per_address,omitempty"`

@@ -1,0 +1,50 @@
+-- name: InsertAccount :execrows
+-- Nothing when the address is taken.
+INSERT INTO auth.accounts (id, email, email_verified_at, password_hash, password_set_at, display_name, locale, time_zone, demo, created_at)
+VALUES (sqlc.arg(id), sqlc.arg(email), sqlc.arg(email_verified_at), sqlc.arg(password_hash), sqlc.arg(password_set_at), sqlc.arg(display_name), sqlc.arg(locale), sqlc.arg(time_zone), sqlc.arg(demo), sqlc.arg(created_at))
+ON CONFLICT (email) DO NOTHING;
+
+-- name: GetAccount :one
+SELECT sqlc.embed(a), ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.account_id = a.id ORDER BY r.role)::text[] AS roles
+FROM auth.accounts a WHERE a.id = sqlc.arg(id);
+
+-- name: GetAccountByEmail :one
+SELECT sqlc.embed(a), ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.account_id = a.id ORDER BY r.role)::text[] AS roles
+FROM auth.accounts a WHERE a.email = sqlc.arg(email);
+
+-- name: ShareAccount :one
+-- As GetAccount, and nothing of the account changes until the end of the transaction.
+SELECT sqlc.embed(a), ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.account_id = a.id ORDER BY r.role)::text[] AS roles
+FROM auth.accounts a WHERE a.id = sqlc.arg(id) FOR SHARE OF a;
+
+-- name: ShareAccountOfSession :one
+-- As ShareAccount, for the session of a refresh token, which names no person.
+SELECT sqlc.embed(a), ARRAY[]::text[] AS roles
+FROM auth.sessions s JOIN auth.accounts a ON a.id = s.account_id WHERE s.id = sqlc.arg(session_id) FOR SHARE OF a;
+
+-- name: LockAccount :one
+-- Changes of how an account is signed in to take turns.
+SELECT id FROM auth.accounts WHERE id = sqlc.arg(id) FOR NO KEY UPDATE;
+
+-- name: GetAccountIDByEmail :one
+SELECT id FROM auth.accounts WHERE email = sqlc.arg(email);
+
+-- name: SetPassword :exec
+UPDATE auth.accounts SET password_hash = sqlc.arg(password_hash)::text, password_set_at = sqlc.arg(now)::timestamptz WHERE id = sqlc.arg(id);
+
+-- name: UpgradePassword :exec
+-- The same password under newer parameters, unless it was changed meanwhile.
+UPDATE auth.accounts SET password_hash = sqlc.arg(new_hash)::text WHERE id = sqlc.arg(id) AND password_hash = sqlc.arg(old_hash)::text;
+
+-- name: OutdateTokens :one
+-- Later than every access token so far, whatever the clock of the process that made it: each is noted in its session.
+UPDATE auth.accounts a SET outdated_at = greatest(sqlc.arg(now)::timestamptz, a.outdated_at,
+    (SELECT max(s.last_seen_at) FROM auth.sessions s WHERE s.account_id = a.id)) + interval '1 millisecond'
+WHERE a.id = sqlc.arg(id) RETURNING outdated_at::timestamptz;
+
+-- name: ListOutdated :many
+SELECT id, outdated_at FROM auth.accounts WHERE outdated_at > sqlc.arg(since)::timestamptz ORDER BY outdated_at DESC LIMIT 100000;
+
+-- name: VerifyEmail :execrows
+UPDATE auth.accounts SET email_verified_at = sqlc.arg(now)::timestamptz
+WHERE id = sqlc.arg(id) AND email = sqlc.arg(email) AND email_verified_at IS NULL;

@@ -1,0 +1,17 @@
+-- name: ListStaff :many
+SELECT a.id, a.email, a.display_name, ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.account_id = a.id ORDER BY r.role)::text[] AS roles,
+    (EXISTS (SELECT FROM auth.totps t WHERE t.account_id = a.id AND t.confirmed_at IS NOT NULL) OR EXISTS (SELECT FROM auth.passkeys p WHERE p.account_id = a.id))::boolean AS second_factor
+FROM auth.accounts a
+WHERE a.email > sqlc.arg(after_email) AND EXISTS (SELECT FROM auth.staff_roles r WHERE r.account_id = a.id)
+ORDER BY a.email LIMIT sqlc.arg(page_size);
+
+-- name: GrantRole :execrows
+INSERT INTO auth.staff_roles (account_id, role, granted_by, granted_at) VALUES (sqlc.arg(account_id), sqlc.arg(role), sqlc.arg(granted_by), sqlc.arg(granted_at))
+ON CONFLICT (account_id, role) DO NOTHING;
+
+-- name: RevokeRole :execrows
+DELETE FROM auth.staff_roles WHERE account_id = sqlc.arg(account_id) AND role = sqlc.arg(role);
+
+-- name: LockAdmins :many
+-- Who holds the role of administrator; removals take turns.
+SELECT account_id FROM auth.staff_roles WHERE role = ANY(ARRAY['admin']) ORDER BY account_id FOR UPDATE;

@@ -1,0 +1,92 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/mindspace-app/mindspace/gen/db/authdb"
+	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
+	"github.com/mindspace-app/mindspace/platform/identity"
+)
+
+// The kinds of security events; services/auth/letter has a text for each.
+const (
+	eventRefreshReuse         = "refresh_reuse"
+	eventPasswordChanged      = "password_changed"
+	eventPasswordReset        = "password_reset"
+	eventTotpEnabled          = "totp_enabled"
+	eventTotpDisabled         = "totp_disabled"
+	eventRecoveryCodeUsed     = "recovery_code_used"
+	eventRecoveryCodesRenewed = "recovery_codes_renewed"
+	eventPasskeyAdded         = "passkey_added"
+	eventPasskeyRemoved       = "passkey_removed"
+	eventIdentityLinked       = "identity_linked"
+	eventIdentityUnlinked     = "identity_unlinked"
+	eventSessionsEnded        = "sessions_ended"
+	eventFactorsReset         = "factors_reset"
+	eventNewDevice            = "new_device"
+)
+
+// recordEvent keeps what happened to an account and has its owner told.
+func (o Options) recordEvent(ctx context.Context, tx pgx.Tx, person uuid.UUID, kind, device string) error {
+	id, err := newID()
+	if err != nil {
+		return err
+	}
+	err = authdb.New(tx).InsertSecurityEvent(ctx, authdb.InsertSecurityEventParams{
+		AccountID: person, ID: id, Kind: kind, Device: device, Network: identity.RequestFrom(ctx).Network(), CreatedAt: o.now(),
+	})
+	if err != nil {
+		return fmt.Errorf("record security event: %w", err)
+	}
+	return o.emit(ctx, tx, SecurityEventRecorded{AccountID: person, EventID: id})
+}
+
+// idPlace is where a page ends of what is listed by id.
+type idPlace struct {
+	ID uuid.UUID `json:"i"`
+}
+
+// ListSecurityEvents returns what happened to the caller's account. Faults: Invalid (pageToken).
+func (s *Service) ListSecurityEvents(ctx context.Context, req *authv1.ListSecurityEventsRequest) (*authv1.ListSecurityEventsResponse, error) {
+	person, size := identity.CallerFrom(ctx).UserID, pageSize(req.GetPageSize())
+	scope := "ListSecurityEvents|" + person.String()
+	before := idPlace{ID: uuid.Max}
+	if token := req.GetPageToken(); token != "" {
+		if err := s.Cursors.Decode(scope, token, &before); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := authdb.New(s.Pool).ListSecurityEvents(ctx, authdb.ListSecurityEventsParams{AccountID: person, BeforeID: before.ID, PageSize: size + 1})
+	if err != nil {
+		return nil, fmt.Errorf("list security events: %w", err)
+	}
+	res := &authv1.ListSecurityEventsResponse{}
+	if len(rows) > int(size) {
+		rows = rows[:size]
+		if res.NextPageToken, err = s.Cursors.Encode(scope, idPlace{ID: rows[size-1].ID}); err != nil {
+			return nil, err
+		}
+	}
+	for _, row := range rows {
+		event := &authv1.SecurityEvent{Id: row.ID.String(), Kind: row.Kind, CreatedAt: timestamppb.New(row.CreatedAt), Device: row.Device}
+		if row.Network != nil {
+			event.Network = row.Network.String()
+		}
+		res.Events = append(res.Events, event)
+	}
+	return res, nil
+}
+
+const defaultPageSize = 20
+
+func pageSize(asked int32) int32 {
+	if asked == 0 {
+		return defaultPageSize
+	}
+	return asked
+}
