@@ -19,6 +19,7 @@ import (
 	_ "gocloud.dev/blob/s3blob"   // BLOB_URL=s3://…
 
 	"github.com/mindspace-app/mindspace/console"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
 	"github.com/mindspace-app/mindspace/platform/cache"
 	"github.com/mindspace-app/mindspace/platform/cursor"
@@ -57,6 +58,7 @@ type App struct {
 	server    *rpc.Server
 	directory *rpc.Directory
 	content   *content.Service
+	signIn    *signIn
 	pages     *console.Console
 
 	closers []func() error
@@ -65,6 +67,7 @@ type App struct {
 // New wires a process for the roles. Nothing runs and nothing is connected yet: a database that is away is no error here.
 func New(ctx context.Context, config Config, roleNames []string, extensions ...Extension) (*App, error) {
 	roles, roleErr := parseRoles(roleNames)
+	config.SignIn = config.withDefaults(config.Environment, config.Addr)
 	if err := errors.Join(config.check(), roleErr); err != nil {
 		return nil, fmt.Errorf("configuration:\n%w", err)
 	}
@@ -194,19 +197,27 @@ func (a *App) openServices(context.Context) (err error) {
 		return err
 	}
 	a.answers = rpc.NewAnswers(a.pool, a.keys.AEAD(), time.Now, a.logger)
+	if a.signIn, err = a.openSignIn(); err != nil {
+		return err
+	}
 	a.server, err = rpc.NewServer(rpc.Options{
-		Logger:      a.logger,
-		Classifiers: classifiers,
-		Telemetry:   measure,
-		Limiter:     limit.NewShared(a.redis, a.logger),
-		LimitScale:  a.config.LimitScale,
-		Answers:     a.answers,
-		Draining:    a.draining,
+		Logger:        a.logger,
+		Classifiers:   classifiers,
+		Telemetry:     measure,
+		Authenticator: a.signIn.authenticator,
+		Limiter:       limit.NewShared(a.redis, a.logger),
+		LimitScale:    a.config.LimitScale,
+		Answers:       a.answers,
+		Draining:      a.draining,
 	})
 	if err != nil {
 		return err
 	}
 	a.directory = rpc.NewDirectory(a.server)
+	if a.has(RoleAuth) {
+		authv1connect.RegisterAuthServiceHandler(a.server.Server, a.signIn.service)
+		authv1connect.RegisterAuthAdminServiceHandler(a.server.Server, a.signIn.admin)
+	}
 	if a.has(RoleMeditation) {
 		a.content = content.New(a.pool, cursor.New(a.keys), a.cache)
 		contentv1connect.RegisterContentServiceHandler(a.server.Server, a.content)

@@ -28,6 +28,7 @@ func configured(t *testing.T) Config {
 		t.Fatal(err)
 	}
 	return Config{
+		SignIn:      SignIn{PublicURL: "https://api.example.org", MailURL: "file://" + t.TempDir(), MailFrom: "Mind Space <hello@example.org>"},
 		Environment: Production, DatabaseURL: pgtest.URL(t, migrations.FS), DatabaseMaxConns: 4, RedisURL: redistest.New(t), BlobURL: "mem://",
 		KeysFile: keyring, Addr: "127.0.0.1:0", LimitScale: 1, AddressPerSecond: 100, DrainGrace: 10 * time.Second, LogLevel: "error", LogFormat: "json",
 	}
@@ -62,6 +63,12 @@ func TestConfigurationIsCheckedAsAWhole(t *testing.T) {
 		"REDIS_URL":                   func(c *Config) { c.RedisURL = "" },
 		"BLOB_URL":                    func(c *Config) { c.BlobURL = "ftp://x" },
 		"KEYRING_FILE":                func(c *Config) { c.KeysFile = "" },
+		"PUBLIC_URL":                  func(c *Config) { c.PublicURL = "https://api.example.org/path" },
+		"MAIL_URL":                    func(c *Config) { c.MailURL = "http://root:hunter2@mail.example.org" },
+		"MAIL_FROM":                   func(c *Config) { c.MailFrom = "nobody" },
+		"OIDC_PROVIDERS":              func(c *Config) { c.OidcProviders = `[{"id":"x","clientSecret":"hunter2"}]` },
+		"OIDC_RETURN_URLS":            func(c *Config) { c.OidcReturnURLs = []string{"javascript:alert(1)"} },
+		"PASSKEY_ORIGINS":             func(c *Config) { c.PasskeyOrigins = []string{"ftp://x"} },
 		"LIMIT_SCALE":                 func(c *Config) { c.LimitScale = -1 },
 		"ADDRESS_PER_SECOND":          func(c *Config) { c.AddressPerSecond = -1 },
 		"TRACE_RATIO":                 func(c *Config) { c.TraceRatio = 2 },
@@ -86,8 +93,8 @@ func TestConfigurationIsCheckedAsAWhole(t *testing.T) {
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	for names, want := range map[string]int{
-		"all": 3, "gateway,meditation": 2, "worker": 1, "worker,worker": 1, "all,worker": 3,
-		"gateway": 0, "meditation": 0, "poet": 0, "": 0,
+		"all": 4, "gateway,auth,meditation": 3, "worker": 1, "worker,worker": 1, "all,worker": 4,
+		"gateway": 0, "auth": 0, "gateway,meditation": 0, "meditation": 0, "poet": 0, "": 0,
 	} {
 		roles, err := parseRoles(strings.Split(names, ","))
 		if len(roles) != want || (err != nil) != (want == 0) {
@@ -135,6 +142,10 @@ func TestDatabaseRoles(t *testing.T) {
 		{"mindspace_meditation", "DELETE FROM audit.person_keys", false},
 		{"mindspace_meditation", "SELECT * FROM river.river_queue", false},
 		{"mindspace_meditation", "CREATE TABLE content.x (a int)", false},
+		{"mindspace_auth", "UPDATE auth.sessions SET device = ''", true},
+		{"mindspace_auth", "SELECT * FROM content.meditations", false},
+		{"mindspace_meditation", "SELECT * FROM auth.accounts", false},
+		{"mindspace_worker", "DELETE FROM auth.guards", true},
 		{"mindspace_worker", "DELETE FROM audit.unsealed", true},
 		{"mindspace_worker", "UPDATE river.river_job SET priority = 1", true},
 		{"mindspace_worker", "DROP TABLE content.meditations", false},

@@ -45,6 +45,9 @@ type Config struct {
 	// KeysFile is a file with the keyring, for platforms that mount secrets.
 	KeysFile string `name:"keyring-file" env:"KEYRING_FILE" help:"File with the keyring, mode 0600."`
 
+	// SignIn says how people prove who they are.
+	SignIn `embed:""`
+
 	// Addr is the public port.
 	Addr string `name:"addr" env:"ADDR" default:":8080" help:"Public address."`
 	// OpsAddr is for metrics and profiles, never public.
@@ -96,6 +99,7 @@ func (c Config) check() error {
 	if c.Keys == "" && c.KeysFile == "" {
 		problem("KEYRING_FILE", "is needed (or KEYRING): make one with `mindspace keys create FILE`")
 	}
+	c.SignIn.check(c.Environment == Production, problem)
 	if c.LimitScale < 0 {
 		problem("LIMIT_SCALE", "must not be negative")
 	}

@@ -28,6 +28,13 @@ var databaseRoles = []struct {
 	name   string
 	grants []grant
 }{
+	{"mindspace_auth", []grant{
+		{"auth", map[string]string{"*": write}},
+		{"rpc", map[string]string{"idempotency_keys": write}},
+		{"audit", map[string]string{"records": "SELECT, INSERT", "unsealed": "INSERT", "person_keys": "SELECT, INSERT"}},
+		{"river", map[string]string{"river_job": insertJob, "river_migration": read}},
+		{"public", map[string]string{"goose_db_version": read}},
+	}},
 	{"mindspace_meditation", []grant{
 		{"content", map[string]string{"*": write}},
 		{"rpc", map[string]string{"idempotency_keys": write}},
@@ -36,6 +43,7 @@ var databaseRoles = []struct {
 		{"public", map[string]string{"goose_db_version": read}},
 	}},
 	{"mindspace_worker", []grant{
+		{"auth", map[string]string{"*": write}},
 		{"content", map[string]string{"*": write}},
 		{"rpc", map[string]string{"*": write}},
 		{"audit", map[string]string{"*": "SELECT, INSERT", "unsealed": write}},
@@ -78,7 +86,7 @@ func roleStatements(name string, grants []grant) []string {
 		"SELECT pg_advisory_xact_lock(hashtext('mindspace roles'))",
 		fmt.Sprintf("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '%s') THEN CREATE ROLE %s NOLOGIN; END IF; END $$", name, role),
 	}
-	for _, schema := range []string{"audit", "content", "public", "river", "rpc"} {
+	for _, schema := range []string{"audit", "auth", "content", "public", "river", "rpc"} {
 		for _, what := range []string{"ALL TABLES IN SCHEMA", "ALL SEQUENCES IN SCHEMA", "SCHEMA"} {
 			statements = append(statements, fmt.Sprintf("REVOKE ALL ON %s %s FROM %s", what, pgx.Identifier{schema}.Sanitize(), role))
 		}

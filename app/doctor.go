@@ -11,14 +11,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 	"gocloud.dev/blob"
 
 	"github.com/mindspace-app/mindspace/migrations"
-	"github.com/mindspace-app/mindspace/platform/audit"
 	"github.com/mindspace-app/mindspace/platform/embedded"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/services/auth/password"
 )
 
 const (
@@ -56,6 +55,7 @@ func Doctor(ctx context.Context, config Config, data string, out io.Writer) erro
 		{auditChain, func(ctx context.Context) finding { return examineAudit(ctx, config) }},
 		{"Redis", func(ctx context.Context) finding { return examineRedis(ctx, config) }},
 		{"keyring", func(context.Context) finding { return examineKeys(config, data) }},
+		{"passwords", examineHashing},
 		{"blob store", func(ctx context.Context) finding { return examineBlobs(ctx, config) }},
 	}
 	problems := 0
@@ -163,17 +163,12 @@ func examineAudit(ctx context.Context, config Config) finding {
 	if config.DatabaseURL == "" {
 		return fine("no database is configured")
 	}
-	pool, err := pgxpool.New(ctx, config.direct())
-	if err != nil {
-		return wrong("check DATABASE_URL", "%v", err)
-	}
-	defer pool.Close()
-	report, err := audit.Verify(ctx, pool)
+	report, err := verifyAudit(ctx, config.direct())
 	switch {
 	case err != nil:
 		return wrong("mend the database first", "%v", err)
 	case !report.Intact():
-		return wrong("someone changed the record of what was done: keep a copy of the database and find out who", "%s at %d", report.Break.Damage, report.Break.Seq)
+		return wrong(mendAudit, "%s at %d", report.Break.Damage, report.Break.Seq)
 	default:
 		return fine("%d records sealed, %d waiting", report.Sealed, report.Unsealed)
 	}
@@ -216,6 +211,23 @@ func examineKeys(config Config, data string) finding {
 		return wrong("make a keyring with `mindspace keys create FILE`, or restore it from your backup", "%v", err)
 	}
 	return fine("made on %s", keys.Created().Format(time.DateOnly))
+}
+
+// examineHashing says how long it takes to hash a password here.
+func examineHashing(ctx context.Context) finding {
+	hasher, err := password.New(password.Parameters(), 1)
+	if err != nil {
+		return wrong("report this as a bug", "%v", err)
+	}
+	const hashes = 3
+	begin := time.Now()
+	for range hashes {
+		if err := hasher.Dummy(ctx, "a password"); err != nil {
+			return wrong("try again on a quieter machine", "%v", err)
+		}
+	}
+	took := time.Since(begin) / hashes
+	return fine("a hash takes %d ms, so each core signs in %d people a second", took.Milliseconds(), time.Second/max(took, time.Millisecond))
 }
 
 // examineBlobs writes, reads and deletes a small blob.

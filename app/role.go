@@ -12,6 +12,8 @@ type Role string
 const (
 	// RoleGateway is the public port.
 	RoleGateway Role = "gateway"
+	// RoleAuth serves sign-in (auth.v1).
+	RoleAuth Role = "auth"
 	// RoleMeditation serves the catalogue (content.v1).
 	RoleMeditation Role = "meditation"
 	// RoleWorker runs background jobs; it has no public port.
@@ -19,7 +21,7 @@ const (
 )
 
 // everyRole is what "all" stands for.
-func everyRole() []Role { return []Role{RoleGateway, RoleMeditation, RoleWorker} }
+func everyRole() []Role { return []Role{RoleGateway, RoleAuth, RoleMeditation, RoleWorker} }
 
 // parseRoles reads the names of roles. The gateway reaches services in its own process only, so it cannot run without them yet.
 func parseRoles(names []string) ([]Role, error) {
@@ -31,16 +33,22 @@ func parseRoles(names []string) ([]Role, error) {
 		case slices.Contains(everyRole(), role):
 			roles = append(roles, role)
 		default:
-			return nil, fmt.Errorf("ROLES: %q is no role; there are gateway, meditation, worker and all", name)
+			return nil, fmt.Errorf("ROLES: %q is no role; there are gateway, auth, meditation, worker and all", name)
 		}
 	}
 	slices.Sort(roles)
 	roles = slices.Compact(roles)
-	if slices.Contains(roles, RoleGateway) != slices.Contains(roles, RoleMeditation) {
-		return nil, fmt.Errorf("ROLES: gateway and meditation run in one process: name both, or neither")
+	together := 0
+	for _, role := range []Role{RoleGateway, RoleAuth, RoleMeditation} {
+		if slices.Contains(roles, role) {
+			together++
+		}
+	}
+	if together != 0 && together != 3 {
+		return nil, fmt.Errorf("ROLES: gateway, auth and meditation run in one process: name all of them, or none")
 	}
 	if len(roles) == 0 {
-		return nil, fmt.Errorf("ROLES: name at least one of gateway, meditation, worker, or all")
+		return nil, fmt.Errorf("ROLES: name at least one of gateway, auth, meditation, worker, or all")
 	}
 	return roles, nil
 }

@@ -49,6 +49,7 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) serve(ctx context.Context, l *listeners) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.cache.Run(ctx) })
+	group.Go(func() error { return a.signIn.revocations.Run(ctx) })
 	if l.ops != nil {
 		group.Go(func() error { return a.serveOps(ctx, l) })
 	}
@@ -111,6 +112,7 @@ func (a *App) publicHandler() (http.Handler, error) {
 		return nil, err
 	}
 	a.mountOperations(mux)
+	a.mountSignIn(mux)
 	if err := a.pages.Mount(mux); err != nil {
 		return nil, err
 	}
@@ -145,7 +147,9 @@ func (a *App) mountOperations(mux *http.ServeMux) {
 // work runs background jobs until ctx ends; jobs that run then finish within the grace or go back to the queue.
 func (a *App) work(ctx context.Context) error {
 	client, err := queue.NewWorker(a.direct, queue.Config{
-		Workers:  jobs.Workers(jobs.Needs{Pool: a.direct, Answers: a.answers, Logger: a.logger}),
+		Workers: jobs.Workers(jobs.Needs{
+			Pool: a.direct, Answers: a.answers, Postman: a.signIn.postman, Keys: a.signIn.keys, Logger: a.logger,
+		}),
 		Periodic: jobs.Periodic(), Logger: a.logger, Registry: a.metrics.Registry(), Tracer: a.tracer(),
 	})
 	if err != nil {

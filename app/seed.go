@@ -15,13 +15,13 @@ type SeedKind string
 const (
 	// SeedReference is the vocabularies that content is written with.
 	SeedReference SeedKind = "reference"
-	// SeedDemo is the reference data and a catalogue worth exploring.
+	// SeedDemo is the reference data, a catalogue worth exploring and, in the demo, logins whose password is public.
 	SeedDemo SeedKind = "demo"
 )
 
 // Seed loads data into the configured database and blob store. Loading it again changes nothing.
 func Seed(ctx context.Context, config Config, kind SeedKind, out io.Writer) error {
-	a, err := New(ctx, config, []string{string(RoleMeditation), string(RoleGateway)})
+	a, err := New(ctx, config, []string{string(RoleGateway), string(RoleAuth), string(RoleMeditation)})
 	if err != nil {
 		return err
 	}
@@ -29,6 +29,9 @@ func Seed(ctx context.Context, config Config, kind SeedKind, out io.Writer) erro
 	changed, err := a.seed(ctx, kind)
 	if err != nil {
 		return err
+	}
+	if kind == SeedDemo && config.Environment != Demo {
+		fmt.Fprintln(out, "without the demo logins: their password is public, so they are made with MINDSPACE_ENV=demo only")
 	}
 	if changed {
 		fmt.Fprintf(out, "%s data loaded\n", kind)
@@ -41,8 +44,12 @@ func Seed(ctx context.Context, config Config, kind SeedKind, out io.Writer) erro
 // seed loads the data with what this process has open. changed tells whether there was anything to load.
 func (a *App) seed(ctx context.Context, kind SeedKind) (changed bool, err error) {
 	seeder := content.NewSeeder(a.content, a.blobs, time.Now)
-	if kind == SeedDemo {
-		return seeder.Demo(ctx)
+	if kind != SeedDemo {
+		return seeder.Reference(ctx)
 	}
-	return seeder.Reference(ctx)
+	if changed, err = seeder.Demo(ctx); err != nil || a.config.Environment != Demo {
+		return changed, err
+	}
+	made, err := a.signIn.service.SeedDemo(ctx)
+	return changed || made, err
 }

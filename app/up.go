@@ -16,6 +16,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/embedded"
 	"github.com/mindspace-app/mindspace/platform/postgres"
 	"github.com/mindspace-app/mindspace/platform/telemetry"
+	"github.com/mindspace-app/mindspace/services/auth"
 )
 
 // stopPatience is how long embedded servers may take to write down what they hold.
@@ -23,27 +24,40 @@ const stopPatience = 30 * time.Second
 
 // UpOptions are the settings of `mindspace up`.
 type UpOptions struct {
-	Addr        string  `env:"ADDR" default:":8080" help:"Public address."`
-	OpsAddr     string  `env:"OPS_ADDR" default:"127.0.0.1:9090" help:"Address for /metrics and /debug/pprof; empty for none."`
-	Data        string  `env:"MINDSPACE_DATA" default:".mindspace" type:"path" help:"Folder for database, files and keys; kept between starts."`
-	DatabaseURL string  `env:"DATABASE_URL" help:"Use this PostgreSQL rather than starting one."`
-	RedisURL    string  `env:"REDIS_URL" help:"Use this Redis rather than starting one."`
+	Addr        string `env:"ADDR" default:":8080" help:"Public address."`
+	OpsAddr     string `env:"OPS_ADDR" default:"127.0.0.1:9090" help:"Address for /metrics and /debug/pprof; empty for none."`
+	Data        string `env:"MINDSPACE_DATA" default:".mindspace" type:"path" help:"Folder for database, files and keys; kept between starts."`
+	DatabaseURL string `env:"DATABASE_URL" help:"Use this PostgreSQL rather than starting one."`
+	RedisURL    string `env:"REDIS_URL" help:"Use this Redis rather than starting one."`
+	KeysFile    string `name:"keyring-file" env:"KEYRING_FILE" help:"Use this keyring rather than making one: processes on one database need the same."`
+	SignIn      `embed:""`
 	LimitScale  float64 `env:"LIMIT_SCALE" default:"1" help:"Multiplies every rate limit; 0 turns them off."`
 	LogLevel    string  `env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 	LogFormat   string  `env:"LOG_FORMAT" default:"text" help:"json or text."`
 }
 
 // config is what serving needs, once everything is there.
-func (o UpOptions) config(databaseURL, redisURL string) Config {
+func (o UpOptions) config(databaseURL, redisURL, addr string) Config {
+	if o.MailURL == "" {
+		o.MailURL = folderURL(o.letters())
+	}
 	return Config{
-		Environment: Demo, DatabaseURL: databaseURL, DatabaseMaxConns: 16, RedisURL: redisURL,
+		Environment: Demo, SignIn: o.SignIn, DatabaseURL: databaseURL, DatabaseMaxConns: 16, RedisURL: redisURL,
 		BlobURL:  (&url.URL{Scheme: "file", Path: filepath.Join(o.Data, "blobs"), RawQuery: "create_dir=1&no_tmp_dir=1"}).String(),
-		KeysFile: o.keyring(), Addr: o.Addr, OpsAddr: o.OpsAddr, LimitScale: o.LimitScale, AddressPerSecond: 100,
+		KeysFile: o.keyring(), Addr: addr, OpsAddr: o.OpsAddr, LimitScale: o.LimitScale, AddressPerSecond: 100,
 		DrainGrace: 10 * time.Second, LogLevel: o.LogLevel, LogFormat: o.LogFormat,
 	}
 }
 
-func (o UpOptions) keyring() string { return filepath.Join(o.Data, "keyring.json") }
+func (o UpOptions) keyring() string {
+	if o.KeysFile != "" {
+		return o.KeysFile
+	}
+	return filepath.Join(o.Data, "keyring.json")
+}
+
+// letters is the folder where letters go when there is no mail server.
+func (o UpOptions) letters() string { return filepath.Join(o.Data, "mail") }
 
 // Up starts everything on this machine and serves until ctx ends: PostgreSQL and Redis of its own unless it is given some, the schema,
 // the data, and every role. It is the demo: its secrets are made on the spot and its servers listen on loopback only.
@@ -67,10 +81,11 @@ func Up(ctx context.Context, o UpOptions, out io.Writer) error {
 		return err
 	}
 	defer servers.stop(logger)
-	if err := prepare(ctx, o, servers, logger); err != nil {
+	config := o.config(servers.databaseURL, servers.redisURL, listeners.public.Addr().String())
+	if err := prepare(ctx, o, &config, logger); err != nil {
 		return err
 	}
-	a, err := New(ctx, o.config(servers.databaseURL, servers.redisURL), []string{"all"})
+	a, err := New(ctx, config, []string{"all"})
 	if err != nil {
 		return err
 	}
@@ -93,13 +108,20 @@ func Up(ctx context.Context, o UpOptions, out io.Writer) error {
 }
 
 // prepare makes what serving needs: keys and schema.
-func prepare(ctx context.Context, o UpOptions, s *servers, logger *slog.Logger) error {
-	if _, err := os.Stat(o.keyring()); errors.Is(err, fs.ErrNotExist) {
+func prepare(ctx context.Context, o UpOptions, config *Config, logger *slog.Logger) error {
+	if o.DatabaseURL != "" && o.KeysFile == "" {
+		// Another `up` may run on this database: what one of them signs the others have to read.
+		shared, err := sharedKeys(ctx, o.DatabaseURL, o.keyring())
+		if err != nil {
+			return err
+		}
+		config.Keys, config.KeysFile = shared, ""
+	} else if _, err := os.Stat(o.keyring()); errors.Is(err, fs.ErrNotExist) {
 		if err := createKeys(o.keyring(), true); err != nil {
 			return err
 		}
 	}
-	return postgres.Migrate(ctx, s.databaseURL, migrations.FS, logger)
+	return postgres.Migrate(ctx, config.DatabaseURL, migrations.FS, logger)
 }
 
 // servers are the embedded ones; nil where a configured one is used.
@@ -155,6 +177,12 @@ func banner(out io.Writer, l *listeners, o UpOptions, s *servers) {
 	fmt.Fprintf(out, "\nMind Space is ready\n\n  Catalogue  %s/\n  API        %s/mindspace.content.v1.ContentService/ListMeditations\n  Readiness  %s/readyz\n", base, base, base)
 	if l.ops != nil {
 		fmt.Fprintf(out, "  Metrics    %s/metrics\n", browserURL(l.ops.Addr()))
+	}
+	for _, login := range auth.DemoLogins() {
+		fmt.Fprintf(out, "  Login      %-19s %s (%s)\n", login.Email, auth.DemoPassword, login.For)
+	}
+	if o.MailURL == "" {
+		fmt.Fprintf(out, "  Letters    %s\n", o.letters())
 	}
 	fmt.Fprintf(out, "  Data       %s\n", o.Data)
 	if s.postgres != nil {

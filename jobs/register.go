@@ -9,12 +9,15 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/mindspace-app/mindspace/platform/rpc"
+	"github.com/mindspace-app/mindspace/services/auth"
 )
 
 // Needs are what the workers call.
 type Needs struct {
 	Pool    *pgxpool.Pool
 	Answers *rpc.Answers
+	Postman *auth.Postman
+	Keys    *auth.SigningKeys
 	Logger  *slog.Logger
 }
 
@@ -23,5 +26,7 @@ func Workers(n Needs) *river.Workers {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &sealAudit{pool: n.Pool, logger: n.Logger})
 	river.AddWorker(workers, &purgeIdempotencyKeys{answers: n.Answers, logger: n.Logger})
+	river.AddWorker(workers, &authUpkeep{pool: n.Pool, keys: n.Keys, logger: n.Logger})
+	addLetters(workers, n.Postman)
 	return workers
 }

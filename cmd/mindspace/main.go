@@ -35,7 +35,7 @@ func run(args []string, out, errs io.Writer) int {
 		kong.Writers(out, errs),
 		kong.Exit(func(code int) { exited = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(&output{out}),
+		kong.Bind(&output{out}, &input{os.Stdin}),
 	)
 	if err != nil {
 		fmt.Fprintln(errs, "mindspace:", err)
@@ -61,6 +61,9 @@ type output struct{ io.Writer }
 
 func (o *output) line(format string, args ...any) { fmt.Fprintf(o, format+"\n", args...) }
 
+// input is where a command reads what it asks for.
+type input struct{ *os.File }
+
 // commands is the command line.
 type commands struct {
 	Up      upCommand      `cmd:"" help:"Start everything on this machine: its own PostgreSQL and Redis, data, and all roles."`
@@ -68,6 +71,7 @@ type commands struct {
 	Worker  workerCommand  `cmd:"" help:"Run background jobs only; the same as serve --roles=worker."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
 	Seed    seedCommand    `cmd:"" help:"Load data."`
+	Staff   staffCommand   `cmd:"" help:"Say who is staff."`
 	Keys    keysCommand    `cmd:"" help:"Make the keyring that protects stored secrets."`
 	Doctor  doctorCommand  `cmd:"" help:"Say what is wrong with this machine or configuration, and how to mend it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
@@ -83,7 +87,7 @@ func (c *upCommand) Run(ctx context.Context, out *output) error {
 
 type serveCommand struct {
 	app.Config
-	Roles []string `default:"all" env:"ROLES" help:"Roles of this process: gateway, meditation, worker, or all."`
+	Roles []string `default:"all" env:"ROLES" help:"Roles of this process: gateway, auth, meditation, worker, or all."`
 }
 
 func (c *serveCommand) Run(ctx context.Context) error {
@@ -167,6 +171,21 @@ func (c *seedDemoCommand) Run(ctx context.Context, out *output) error {
 	return app.Seed(ctx, c.Config, app.SeedDemo, out)
 }
 
+type staffCommand struct {
+	Create staffCreateCommand `cmd:"" help:"Give an account staff roles, and make it if there is none: the way to the first administrator."`
+}
+
+type staffCreateCommand struct {
+	app.Config
+	Email string   `arg:"" help:"E-mail address of the account."`
+	Role  []string `required:"" help:"Roles: admin, editor, nutritionist, support, analyst."`
+	Name  string   `help:"Name of a new account."`
+}
+
+func (c *staffCreateCommand) Run(ctx context.Context, in *input, out *output) error {
+	return app.CreateStaff(ctx, c.Config, app.NewStaff{Email: c.Email, Name: c.Name, Roles: c.Role}, in.File, out)
+}
+
 type keysCommand struct {
 	Create keysCreateCommand `cmd:"" help:"Write a new keyring to a file that does not exist yet."`
 }
@@ -184,12 +203,27 @@ func (c *keysCreateCommand) Run(out *output) error {
 }
 
 type doctorCommand struct {
+	All   doctorAllCommand   `cmd:"" default:"withargs" help:"Look at everything; what doctor does when nothing else is said."`
+	Audit doctorAuditCommand `cmd:"" help:"Verify the chain of the audit records, and name the first one that is tampered with or missing."`
+}
+
+type doctorAllCommand struct {
 	app.Config
 	Data string `default:".mindspace" env:"MINDSPACE_DATA" help:"Data folder of mindspace up." type:"path"`
 }
 
-func (c *doctorCommand) Run(ctx context.Context, out *output) error {
+func (c *doctorAllCommand) Run(ctx context.Context, out *output) error {
 	return app.Doctor(ctx, c.Config, c.Data, out)
+}
+
+type doctorAuditCommand struct{ databaseFlags }
+
+func (c *doctorAuditCommand) Run(ctx context.Context, out *output) error {
+	url, err := c.url()
+	if err != nil {
+		return err
+	}
+	return app.DoctorAudit(ctx, url, out)
 }
 
 type versionCommand struct{}
