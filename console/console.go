@@ -9,13 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 
-	"connectrpc.com/connect/v2"
-	"github.com/a-h/templ"
-
-	"github.com/mindspace-app/mindspace/console/view"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
-	"github.com/mindspace-app/mindspace/platform/fault"
-	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/rpc"
 )
 
@@ -27,6 +22,7 @@ type Console struct {
 	logger      *slog.Logger
 	version     string
 	meditations contentv1connect.ContentServiceClient
+	accounts    authv1connect.AuthServiceClient
 }
 
 // New returns the pages as a client of the services in the directory. The version is part of the addresses of static files.
@@ -35,6 +31,7 @@ func New(directory *rpc.Directory, version string, logger *slog.Logger) *Console
 		logger:      logger,
 		version:     version,
 		meditations: contentv1connect.NewContentServiceClient(directory.Client(contentv1connect.ContentServiceName)),
+		accounts:    authv1connect.NewAuthServiceClient(directory.Client(authv1connect.AuthServiceName)),
 	}
 }
 
@@ -44,7 +41,19 @@ func (c *Console) Mount(mux *http.ServeMux) error {
 	if err != nil {
 		return fmt.Errorf("static files: %w", err)
 	}
-	mux.Handle("GET /{$}", c.page(c.welcomeShow))
+	mux.Handle("GET /{$}", c.page(atStart, c.welcomeShow))
+	mux.Handle("GET /auth/verify", c.page(atVerify, c.verifyShow))
+	mux.Handle("POST /auth/verify", c.form(atVerify, c.verifySend))
+	mux.Handle("GET /auth/verify/done", c.page(atVerifyDone, c.noticeShow))
+	mux.Handle("GET /auth/verify/again", c.page(atVerifyAgain, c.verifyAgainShow))
+	mux.Handle("POST /auth/verify/again", c.form(atVerifyAgain, c.verifyAgainSend))
+	mux.Handle("GET /auth/verify/sent", c.page(atVerifySent, c.noticeShow))
+	mux.Handle("GET /auth/reset", c.page(atReset, c.resetShow))
+	mux.Handle("POST /auth/reset", c.form(atReset, c.resetSend))
+	mux.Handle("GET /auth/reset/done", c.page(atResetDone, c.noticeShow))
+	mux.Handle("GET /auth/reset/request", c.page(atResetRequest, c.resetRequestShow))
+	mux.Handle("POST /auth/reset/request", c.form(atResetRequest, c.resetRequestSend))
+	mux.Handle("GET /auth/reset/sent", c.page(atResetSent, c.noticeShow))
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
 		return fmt.Errorf("static files: %w", err)
@@ -62,67 +71,4 @@ func cached(next http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		next.ServeHTTP(w, r)
 	})
-}
-
-// page turns a page function into a handler: it renders the view, or the failure as a page that tells no more than a call would.
-func (c *Console) page(show func(*http.Request) (templ.Component, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		component, err := show(r)
-		status := http.StatusOK
-		if err != nil {
-			component, status = c.failure(r, err)
-		}
-		w.Header().Set("Cache-Control", "no-store")
-		templ.Handler(component, templ.WithStatus(status), templ.WithErrorHandler(c.renderFailed)).ServeHTTP(w, r)
-	})
-}
-
-func (c *Console) renderFailed(r *http.Request, err error) http.Handler {
-	if r.Context().Err() == nil { // else nobody is there to see it
-		c.logger.ErrorContext(r.Context(), "page not rendered", "path", r.URL.Path, "error", err)
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "Something went wrong on our side.", http.StatusInternalServerError)
-	})
-}
-
-// statuses is the one table from fault kinds to the status of a page.
-var statuses = map[fault.Kind]int{
-	fault.KindInternal:        http.StatusInternalServerError,
-	fault.KindInvalid:         http.StatusBadRequest,
-	fault.KindUnauthenticated: http.StatusUnauthorized,
-	fault.KindDenied:          http.StatusForbidden,
-	fault.KindNotFound:        http.StatusNotFound,
-	fault.KindExists:          http.StatusConflict,
-	fault.KindConflict:        http.StatusConflict,
-	fault.KindPrecondition:    http.StatusConflict,
-	fault.KindExhausted:       http.StatusTooManyRequests,
-	fault.KindUnavailable:     http.StatusServiceUnavailable,
-}
-
-// failure is the page for an error: in the reader's language, and without the text of the error.
-// What a call hid was logged there; what failed here is logged here.
-func (c *Console) failure(r *http.Request, err error) (templ.Component, int) {
-	err = fault.FromClient(err)
-	kind, text := fault.KindOf(err), textsFor(r)
-	switch connect.CodeOf(err) {
-	case connect.CodeDeadlineExceeded, connect.CodeCanceled: // too slow, or the reader has left and sees none of this
-		kind = fault.KindUnavailable
-	case connect.CodeInternal: // the call has logged it
-	default:
-		if kind == fault.KindInternal {
-			c.logger.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "error", err)
-		}
-	}
-	message := map[fault.Kind]string{
-		fault.KindInvalid: text.Nowhere, fault.KindNotFound: text.Nowhere, fault.KindExhausted: text.TooMuch, fault.KindUnavailable: text.Away,
-	}[kind]
-	if message == "" {
-		message = text.Broken
-	}
-	page := c.pageFor(r, text)
-	page.Title = text.Failed
-	return view.FailurePage(view.Failure{
-		Page: page, Title: text.Failed, Message: message, RequestID: identity.RequestFrom(r.Context()).ID, Back: text.Back,
-	}), statuses[kind]
 }

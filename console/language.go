@@ -13,8 +13,10 @@ import (
 // texts are the words of the pages in one language.
 type texts struct {
 	Heading, Lead, Search, SearchLabel, None, Call, More, Alone, Minutes string
-	Failed, Broken, Nowhere, Away, TooMuch, Back                         string
-	Levels                                                               map[contentv1.Level]string
+	Failed, Broken, Nowhere, Away, TooMuch, Back, Again                  string
+	// TooMuchUntil says in how many seconds or minutes to come back.
+	TooMuchUntil, Seconds string
+	Levels                map[contentv1.Level]string
 }
 
 var languageNames = map[string]string{locale.English: "English", locale.Russian: "Русский", locale.Serbian: "Srpski"}
@@ -27,7 +29,8 @@ var byLanguage = map[string]texts{
 		Failed: "This did not work", Broken: "The problem is on our side and has been noted. Please try again in a moment.",
 		Nowhere: "This address leads nowhere (any more). Start again from the beginning.",
 		Away:    "A part of the system is away. It comes back by itself; try again in a few seconds.",
-		TooMuch: "That was a lot at once. Take a breath and try again in a moment.", Back: "Back to the start",
+		TooMuch: "That was a lot at once. Take a breath and try again in a moment.", Back: "Back to the start", Again: "Try again",
+		TooMuchUntil: "That was a lot at once. Take a breath and try again in %s.", Seconds: "sec",
 		Levels: map[contentv1.Level]string{contentv1.Level_LEVEL_BEGINNER: "beginner", contentv1.Level_LEVEL_INTERMEDIATE: "intermediate", contentv1.Level_LEVEL_ADVANCED: "advanced"},
 	},
 	locale.Russian: {
@@ -37,7 +40,8 @@ var byLanguage = map[string]texts{
 		Failed: "Не получилось", Broken: "Проблема на нашей стороне, мы её записали. Попробуйте ещё раз чуть позже.",
 		Nowhere: "Этот адрес никуда (больше) не ведёт. Начните сначала.",
 		Away:    "Часть системы сейчас недоступна. Она вернётся сама; попробуйте через несколько секунд.",
-		TooMuch: "Слишком много запросов подряд. Сделайте вдох и попробуйте чуть позже.", Back: "На главную",
+		TooMuch: "Слишком много запросов подряд. Сделайте вдох и попробуйте чуть позже.", Back: "На главную", Again: "Попробовать ещё раз",
+		TooMuchUntil: "Слишком много запросов подряд. Сделайте вдох и попробуйте снова через %s.", Seconds: "сек",
 		Levels: map[contentv1.Level]string{contentv1.Level_LEVEL_BEGINNER: "для начинающих", contentv1.Level_LEVEL_INTERMEDIATE: "средний уровень", contentv1.Level_LEVEL_ADVANCED: "для опытных"},
 	},
 	locale.Serbian: {
@@ -47,7 +51,8 @@ var byLanguage = map[string]texts{
 		Failed: "Ovo nije uspelo", Broken: "Problem je na našoj strani i zabeležen je. Pokušajte ponovo za koji trenutak.",
 		Nowhere: "Ova adresa (više) ne vodi nikuda. Počnite ispočetka.",
 		Away:    "Deo sistema trenutno nije dostupan. Vratiće se sam; pokušajte za nekoliko sekundi.",
-		TooMuch: "Previše zahteva odjednom. Udahnite i pokušajte malo kasnije.", Back: "Na početak",
+		TooMuch: "Previše zahteva odjednom. Udahnite i pokušajte malo kasnije.", Back: "Na početak", Again: "Pokušaj ponovo",
+		TooMuchUntil: "Previše zahteva odjednom. Udahnite i pokušajte ponovo za %s.", Seconds: "sek",
 		Levels: map[contentv1.Level]string{contentv1.Level_LEVEL_BEGINNER: "početni nivo", contentv1.Level_LEVEL_INTERMEDIATE: "srednji nivo", contentv1.Level_LEVEL_ADVANCED: "napredni nivo"},
 	},
 }
@@ -69,14 +74,10 @@ func languageFor(r *http.Request) string {
 func textsFor(r *http.Request) texts { return byLanguage[languageFor(r)] }
 
 // pageFor is what every page shows around its content.
-func (c *Console) pageFor(r *http.Request, text texts) view.Page {
-	page := view.Page{Version: url.QueryEscape(c.version), Title: text.Heading, Locale: languageFor(r), Home: "/?lang=" + languageFor(r)}
+func (c *Console) pageFor(r *http.Request, at place, title string) view.Page {
+	page := view.Page{Version: url.QueryEscape(c.version), Title: title, Locale: languageFor(r), Home: place{path: "/"}.url(r, languageFor(r))}
 	for _, code := range locale.All() {
-		query := url.Values{"lang": {code}}
-		if q := r.URL.Query().Get("q"); q != "" {
-			query.Set("q", q)
-		}
-		page.Languages = append(page.Languages, view.Language{Code: code, Name: languageNames[code], URL: "/?" + query.Encode(), Current: code == page.Locale})
+		page.Languages = append(page.Languages, view.Language{Code: code, Name: languageNames[code], URL: at.url(r, code), Current: code == page.Locale})
 	}
 	return page
 }

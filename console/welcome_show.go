@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/a-h/templ"
-
 	"github.com/mindspace-app/mindspace/console/view"
 	contentv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
@@ -16,9 +14,9 @@ import (
 const maxQuery = 200
 
 // welcomeShow is what a newcomer sees first: the catalogue, in their language, searchable.
-func (c *Console) welcomeShow(r *http.Request) (templ.Component, error) {
+func (c *Console) welcomeShow(r *http.Request) (answer, error) {
 	text := textsFor(r)
-	page := c.pageFor(r, text)
+	page := c.pageFor(r, atStart, text.Heading)
 	query := firstCharacters(r.URL.Query().Get("q"), maxQuery)
 	props := view.Welcome{
 		Page: page, Heading: text.Heading, Lead: text.Lead, Search: text.Search, SearchLabel: text.SearchLabel, Query: query, None: text.None, Call: text.Call,
@@ -26,13 +24,13 @@ func (c *Console) welcomeShow(r *http.Request) (templ.Component, error) {
 	}
 	found, next, err := c.find(r, query, page.Locale)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	props.Groups = groups(found, text)
 	if next != "" {
 		props.More, props.MoreURL = text.More, "/?"+moreQuery(query, page.Locale, next)
 	}
-	return view.WelcomePage(props), nil
+	return answer{page: view.WelcomePage(props)}, nil
 }
 
 // find asks for the whole first page of the catalogue, or for what matches the query.
