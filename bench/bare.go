@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/mindspace-app/mindspace/services/auth/password"
 )
 
 // bareMeditation has the JSON fields of mindspace.content.v1.Meditation.
@@ -54,6 +57,12 @@ func serveBare(ctx context.Context, address string) error {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte("{}"))
 	})
+	parameters := password.Parameters()
+	hash, err := argon2id.CreateHash("demo-Password-1", &parameters)
+	if err != nil {
+		return err
+	}
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) { bareLogin(hash, w, r) })
 	mux.HandleFunc("POST /list", func(w http.ResponseWriter, r *http.Request) { bareList(pool, w, r) })
 	mux.HandleFunc("POST /get", func(w http.ResponseWriter, r *http.Request) { bareGet(pool, w, r) })
 	mux.HandleFunc("GET /usage", usage)

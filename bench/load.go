@@ -16,6 +16,8 @@ type work struct {
 	name  string
 	body  string
 	paths map[string]string // server → path
+	// signedIn has the program's requests carry an access token.
+	signedIn bool
 }
 
 // result is what one server did in one round.
@@ -29,9 +31,12 @@ type result struct {
 }
 
 // load sends the same request over so many connections, each waiting for its answer (a closed loop), for the given time.
-func load(address, path, body string, connections int, d time.Duration) (requests int, p99 time.Duration, err error) {
-	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nConnect-Protocol-Version: 1\r\nContent-Length: %d\r\n\r\n%s",
-		path, len(body), body)
+func load(address, path, body, token string, connections int, d time.Duration) (requests int, p99 time.Duration, err error) {
+	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nConnect-Protocol-Version: 1\r\nContent-Length: %d\r\n", path, len(body))
+	if token != "" {
+		request = fmt.Appendf(request, "Authorization: Bearer %s\r\n", token)
+	}
+	request = fmt.Appendf(request, "\r\n%s", body)
 	var (
 		mu    sync.Mutex
 		all   sync.WaitGroup

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/mindspace-app/mindspace/app"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1/probev1connect"
 	"github.com/mindspace-app/mindspace/platform/embedded"
@@ -50,6 +51,10 @@ var works = []work{
 	{name: "empty", body: `{}`, paths: map[string]string{
 		"bare": "/empty", "connect": probev1connect.ProbeServiceEmptyProcedure, "ours": probev1connect.ProbeServiceEmptyProcedure,
 	}},
+	// What this costs above the empty method is the token check and the longer header.
+	{name: "signed in", body: `{}`, signedIn: true, paths: map[string]string{"bare": "/empty", "ours": probev1connect.ProbeServiceUserProcedure}},
+	// The bare server hashes the password and does nothing else.
+	{name: "login", body: login, paths: map[string]string{"bare": "/login", "ours": authv1connect.AuthServiceLoginProcedure}},
 	// Nothing of this is remembered between requests: both ask PostgreSQL each time.
 	{name: "get one", body: `{"id":"019b8cbd-b6d0-7e75-a467-126b36715e1a","locale":"sr"}`, paths: map[string]string{
 		"bare": "/get", "ours": contentv1connect.ContentServiceGetMeditationProcedure,
@@ -62,6 +67,7 @@ func drive(ctx context.Context) error {
 	rounds := flag.Int("rounds", 7, "rounds; each server runs once in each")
 	seconds := flag.Float64("seconds", 3, "seconds a server and round")
 	connections := flag.Int("connections", 32, "connections at once")
+	only := flag.String("only", "", "the one work to measure")
 	flag.Parse()
 	env, stop, err := stage(ctx)
 	defer stop()
@@ -79,6 +85,9 @@ func drive(ctx context.Context) error {
 	}
 	all := map[string]map[string][]result{}
 	for _, w := range works {
+		if *only != "" && *only != w.name {
+			continue
+		}
 		all[w.name] = map[string][]result{}
 		for round := range *rounds + 1 { // the first one warms up
 			for _, name := range names {
@@ -144,7 +153,13 @@ func measure(ctx context.Context, s *server, w work, connections int, d time.Dur
 		return result{}, err
 	}
 	begin := time.Now()
-	n, p99, err := load(s.address, w.paths[s.name], w.body, connections, d)
+	token := ""
+	if w.signedIn && s.name == "ours" {
+		if token, err = signIn(ctx, s.address); err != nil {
+			return result{}, err
+		}
+	}
+	n, p99, err := load(s.address, w.paths[s.name], w.body, token, connections, d)
 	if err != nil {
 		return result{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/mindspace-app/mindspace/app"
 	probev1 "github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1/probev1connect"
+	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/rpc"
 )
 
@@ -24,13 +25,18 @@ func (probe) Empty(context.Context, *probev1.EmptyRequest) (*probev1.EmptyRespon
 	return &probev1.EmptyResponse{}, nil
 }
 
+// User needs a signed-in caller: what it costs above Empty is the token check.
+func (probe) User(ctx context.Context, _ *probev1.UserRequest) (*probev1.UserResponse, error) {
+	return &probev1.UserResponse{UserId: identity.CallerFrom(ctx).UserID.String()}, nil
+}
+
 // serveOurs is the program as `mindspace serve` runs it, with the probe service beside its own, and limits that are counted but not reached.
 func serveOurs(ctx context.Context, address, usageAddress string) error {
 	config := app.Config{
 		Environment: app.Demo, DatabaseURL: os.Getenv("DATABASE_URL"), RedisURL: os.Getenv("REDIS_URL"), BlobURL: "mem://",
-		DatabaseMaxConns: 16, KeysFile: os.Getenv("KEYRING_FILE"), Addr: address, OpsAddr: os.Getenv("BENCH_OPS_ADDR"), LimitScale: 1, AddressPerSecond: 1e9, DrainGrace: 5 * time.Second, LogLevel: "info", LogFormat: "json",
+		DatabaseMaxConns: 16, KeysFile: os.Getenv("KEYRING_FILE"), Addr: address, OpsAddr: os.Getenv("BENCH_OPS_ADDR"), LimitScale: 10_000, AddressPerSecond: 1e9, DrainGrace: 5 * time.Second, LogLevel: "info", LogFormat: "json",
 	}
-	running, err := app.New(ctx, config, []string{"gateway", "meditation"}, func(s *rpc.Server) {
+	running, err := app.New(ctx, config, []string{"gateway", "auth", "meditation"}, func(s *rpc.Server) {
 		probev1connect.RegisterProbeServiceHandler(s.Server, probe{})
 	})
 	if err != nil {

@@ -104,6 +104,7 @@ func configured(t *testing.T) (env []string, database, redis *line) {
 	env = []string{
 		"DATABASE_URL=" + databaseURL, "REDIS_URL=" + redisURL, "KEYRING_FILE=" + keyring,
 		"BLOB_URL=file://" + dir + "/blobs?create_dir=1", "LIMIT_SCALE=0",
+		"PUBLIC_URL=https://api.example.org", "MAIL_URL=file://" + dir + "/mail", "MAIL_FROM=hello@example.org",
 	}
 	for _, args := range [][]string{{"keys", "create", keyring}, {"migrate", "up"}, {"seed", "demo"}} {
 		if p := run(t, env, args...); p.wait(t) != 0 {
@@ -262,7 +263,7 @@ func TestServeNamesEverythingThatIsMissing(t *testing.T) {
 	if code := p.wait(t); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	for _, setting := range []string{"DATABASE_URL", "REDIS_URL", "BLOB_URL", "KEYRING_FILE", "LIMIT_SCALE", "TRUSTED_PROXIES", "poet"} {
+	for _, setting := range []string{"DATABASE_URL", "REDIS_URL", "BLOB_URL", "KEYRING_FILE", "PUBLIC_URL", "MAIL_URL", "LIMIT_SCALE", "TRUSTED_PROXIES", "poet"} {
 		if !strings.Contains(p.out.String(), setting) {
 			t.Errorf("does not name %s:\n%s", setting, p.out)
 		}

@@ -121,7 +121,7 @@ func environment() []string {
 	for _, setting := range os.Environ() {
 		name, _, _ := strings.Cut(setting, "=")
 		switch name {
-		case "DATABASE_URL", "REDIS_URL", "KEYRING", "KEYRING_FILE", "ADDR", "OPS_ADDR", "MINDSPACE_DATA", "MINDSPACE_ENV":
+		case "DATABASE_URL", "REDIS_URL", "KEYRING", "KEYRING_FILE", "ADDR", "OPS_ADDR", "MINDSPACE_DATA", "MINDSPACE_ENV", "PUBLIC_URL", "MAIL_URL", "MAIL_FROM":
 		default:
 			env = append(env, setting)
 		}
