@@ -58,7 +58,7 @@ func serveBare(ctx context.Context, address string) error {
 		_, _ = w.Write([]byte("{}"))
 	})
 	parameters := password.Parameters()
-	hash, err := argon2id.CreateHash("demo-Password-1", &parameters)
+	hash, err := argon2id.CreateHash("bench-Password-1", &parameters)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,6 @@ type work struct {
 	name  string
 	body  string
 	paths map[string]string // server → path
-	// signedIn has the program's requests carry an access token.
-	signedIn bool
 }
 
 // result is what one server did in one round.
@@ -32,11 +30,6 @@ type result struct {
 
 // load sends the same request over so many connections, each waiting for its answer (a closed loop), for the given time.
 func load(address, path, body, token string, connections int, d time.Duration) (requests int, p99 time.Duration, err error) {
-	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nConnect-Protocol-Version: 1\r\nContent-Length: %d\r\n", path, len(body))
-	if token != "" {
-		request = fmt.Appendf(request, "Authorization: Bearer %s\r\n", token)
-	}
-	request = fmt.Appendf(request, "\r\n%s", body)
 	var (
 		mu    sync.Mutex
 		all   sync.WaitGroup
@@ -44,9 +37,9 @@ func load(address, path, body, token string, connections int, d time.Duration) (
 		fails error
 	)
 	deadline := time.Now().Add(d)
-	for range connections {
+	for i := range connections {
 		all.Go(func() {
-			mine, err := converse(address, request, deadline)
+			mine, err := converse(address, requestOf(path, bodyOf(body, i), token), deadline)
 			mu.Lock()
 			defer mu.Unlock()
 			times = append(times, mine...)
@@ -61,6 +54,16 @@ func load(address, path, body, token string, connections int, d time.Duration) (
 	}
 	slices.Sort(times)
 	return len(times), times[len(times)*99/100], nil
+}
+
+// requestOf is a request as it is sent.
+func requestOf(path, body, token string) []byte {
+	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nConnect-Protocol-Version: 1\r\nContent-Length: %d\r\n", path, len(body))
+	if token != "" {
+		request = fmt.Appendf(request, "Authorization: Bearer %s\r\n", token)
+	}
+	request = fmt.Appendf(request, "\r\n%s", body)
+	return request
 }
 
 // converse is one connection: it sends, reads the whole answer, and sends again.

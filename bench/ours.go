@@ -12,7 +12,6 @@ import (
 	"github.com/mindspace-app/mindspace/app"
 	probev1 "github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1/probev1connect"
-	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/rpc"
 )
 
@@ -23,11 +22,6 @@ type probe struct {
 
 func (probe) Empty(context.Context, *probev1.EmptyRequest) (*probev1.EmptyResponse, error) {
 	return &probev1.EmptyResponse{}, nil
-}
-
-// User needs a signed-in caller: what it costs above Empty is the token check.
-func (probe) User(ctx context.Context, _ *probev1.UserRequest) (*probev1.UserResponse, error) {
-	return &probev1.UserResponse{UserId: identity.CallerFrom(ctx).UserID.String()}, nil
 }
 
 // serveOurs is the program as `mindspace serve` runs it, with the probe service beside its own, and limits that are counted but not reached.

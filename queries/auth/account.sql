@@ -39,7 +39,7 @@ UPDATE auth.accounts SET password_hash = sqlc.arg(new_hash)::text WHERE id = sql
 -- name: OutdateTokens :one
 -- Later than every access token so far, whatever the clock of the process that made it: each is noted in its session.
 UPDATE auth.accounts a SET outdated_at = greatest(sqlc.arg(now)::timestamptz, a.outdated_at,
-    (SELECT max(s.last_seen_at) FROM auth.sessions s WHERE s.account_id = a.id)) + interval '1 millisecond'
+    (SELECT max(s.last_seen_at) FROM auth.sessions s WHERE s.account_id = a.id AND s.ended_at IS NULL)) + interval '1 millisecond'
 WHERE a.id = sqlc.arg(id) RETURNING outdated_at::timestamptz;
 
 -- name: ListOutdated :many

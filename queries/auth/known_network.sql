@@ -10,6 +10,7 @@ WITH before AS (
 ), known AS (
     INSERT INTO auth.known_networks (account_id, network, last_seen_at) VALUES (sqlc.arg(account_id), sqlc.arg(network), sqlc.arg(now))
     ON CONFLICT (account_id, network) DO UPDATE SET last_seen_at = EXCLUDED.last_seen_at
+    WHERE auth.known_networks.last_seen_at < EXCLUDED.last_seen_at - interval '1 day'
 )
 SELECT (before.others > 0 AND before.same = 0)::boolean AS unfamiliar FROM before;
 

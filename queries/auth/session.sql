@@ -1,6 +1,8 @@
--- name: InsertSession :exec
+-- name: InsertSession :one
+-- Gives how many live sessions the person had before.
 INSERT INTO auth.sessions (account_id, id, device, network, created_at, last_seen_at, authenticated_at, second_factor, generation, secret_hash, rotated_at, expires_at)
-VALUES (sqlc.arg(account_id), sqlc.arg(id), sqlc.arg(device), sqlc.arg(network), sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), sqlc.arg(second_factor), 0, sqlc.arg(secret_hash), clock_timestamp(), sqlc.arg(expires_at));
+VALUES (sqlc.arg(account_id), sqlc.arg(id), sqlc.arg(device), sqlc.arg(network), sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), sqlc.arg(second_factor), 0, sqlc.arg(secret_hash), clock_timestamp(), sqlc.arg(expires_at))
+RETURNING (SELECT count(*) FROM auth.sessions s WHERE s.account_id = sqlc.arg(account_id) AND s.ended_at IS NULL) AS before;
 
 -- name: LockSession :one
 -- Refreshes of one session take turns. The age of the newest token is by the clock of the database, since processes may differ in theirs.
@@ -60,4 +62,4 @@ SELECT id, ended_at FROM auth.sessions WHERE ended_at > sqlc.arg(since)::timesta
 
 -- name: PurgeSessions :execrows
 DELETE FROM auth.sessions WHERE (account_id, id) IN (
-    SELECT s.account_id, s.id FROM auth.sessions s WHERE s.expires_at < sqlc.arg(before) LIMIT sqlc.arg(batch));
+    SELECT s.account_id, s.id FROM auth.sessions s WHERE s.created_at < sqlc.arg(before) AND s.expires_at < sqlc.arg(before) LIMIT sqlc.arg(batch));

@@ -120,22 +120,28 @@ func (g *guards) password(ctx context.Context, email string, device uuid.UUID) (
 
 // check refuses a guess that comes within a delay.
 func (g *guards) check(ctx context.Context, q *authdb.Queries, all []guard) error {
+	_, err := g.checked(ctx, q, all)
+	return err
+}
+
+// checked is check, and tells whether anything is counted at all.
+func (g *guards) checked(ctx context.Context, q *authdb.Queries, all []guard) (counted bool, err error) {
 	keys := make([][]byte, len(all))
 	for i, one := range all {
 		keys[i] = one.key
 	}
 	rows, err := q.ListGuards(ctx, keys)
 	if err != nil {
-		return err
+		return false, fmt.Errorf("list guards: %w", err)
 	}
 	var wait time.Duration
 	for _, row := range rows {
 		wait = max(wait, row.LockedUntil.Sub(g.now()))
 	}
 	if wait > 0 {
-		return delayed(wait)
+		return true, delayed(wait)
 	}
-	return nil
+	return len(rows) > 0, nil
 }
 
 // wrong counts a wrong guess. Of many that were looked at side by side only so many count as wrong as there would have been one after the
@@ -203,7 +209,8 @@ func (g *guards) attempt(ctx context.Context, tx pgx.Tx, one guard, look func() 
 // wrong ones beside it began a delay. What was counted against an address stays: whoever guesses may have an account too.
 func (g *guards) right(ctx context.Context, tx pgx.Tx, all []guard) error {
 	q := authdb.New(tx)
-	if err := g.check(ctx, q, all); err != nil {
+	counted, err := g.checked(ctx, q, all)
+	if err != nil || !counted {
 		return err
 	}
 	return q.DeleteGuards(ctx, [][]byte{all[0].key})

@@ -20,7 +20,7 @@ var perished = []struct {
 	{"oidc_flows", "INSERT INTO auth.oidc_flows (account_id, state_hash, provider, return_url, device, created_at, expires_at) VALUES ($1, uuid_send($2), '', '', '', now(), $3)", 0},
 	{"guards", "INSERT INTO auth.guards (key, level, updated_at, locked_until) SELECT uuid_send($2), 1, $3, now() WHERE $1::uuid IS NOT NULL", 2 * day},
 	{"sessions", `INSERT INTO auth.sessions (account_id, id, device, created_at, last_seen_at, authenticated_at, second_factor, generation, secret_hash, rotated_at, expires_at)
-		VALUES ($1, $2, '', now(), now(), now(), false, 0, '', now(), $3)`, 30 * day},
+		VALUES ($1, $2, '', now() - interval '100 days', now(), now(), false, 0, '', now(), $3)`, 30 * day},
 	{"known_networks", "INSERT INTO auth.known_networks (account_id, network, last_seen_at) VALUES ($1, ('10.' || get_byte(uuid_send($2), 15) || '.' || get_byte(uuid_send($2), 14) || '.0/24')::cidr, $3)", 90 * day},
 	{"security_events", "INSERT INTO auth.security_events (account_id, id, kind, device, created_at) VALUES ($1, $2, 'new_device', '', $3)", 365 * day},
 }

@@ -68,16 +68,18 @@ func (s *Service) openSession(ctx context.Context, tx pgx.Tx, a *account, device
 	session := &live{
 		account: a.AuthAccount.ID, roles: a.Roles, token: first, authenticatedAt: now, secondFactor: secondFactor, refreshUntil: now.Add(refreshLife), asOf: now,
 	}
-	err = q.InsertSession(ctx, authdb.InsertSessionParams{
+	before, err := q.InsertSession(ctx, authdb.InsertSessionParams{
 		AccountID: session.account, ID: id, Device: device, Network: network, Now: now, SecondFactor: secondFactor,
 		SecretHash: first.Hash(), ExpiresAt: session.refreshUntil,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("insert session: %w", err)
 	}
-	session.displaced, err = q.EndSurplusSessions(ctx, authdb.EndSurplusSessionsParams{AccountID: session.account, Now: now, Kept: liveSessions})
-	if err != nil {
-		return nil, fmt.Errorf("end surplus sessions: %w", err)
+	if before >= liveSessions {
+		session.displaced, err = q.EndSurplusSessions(ctx, authdb.EndSurplusSessionsParams{AccountID: session.account, Now: now, Kept: liveSessions})
+		if err != nil {
+			return nil, fmt.Errorf("end surplus sessions: %w", err)
+		}
 	}
 	if network == nil {
 		return session, nil

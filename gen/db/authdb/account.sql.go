@@ -167,7 +167,7 @@ func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (uuid.UUID, err
 
 const outdateTokens = `-- name: OutdateTokens :one
 UPDATE auth.accounts a SET outdated_at = greatest($1::timestamptz, a.outdated_at,
-    (SELECT max(s.last_seen_at) FROM auth.sessions s WHERE s.account_id = a.id)) + interval '1 millisecond'
+    (SELECT max(s.last_seen_at) FROM auth.sessions s WHERE s.account_id = a.id AND s.ended_at IS NULL)) + interval '1 millisecond'
 WHERE a.id = $2 RETURNING outdated_at::timestamptz
 `
 

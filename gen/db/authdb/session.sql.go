@@ -148,9 +148,10 @@ func (q *Queries) GetSessionAccount(ctx context.Context, id uuid.UUID) (uuid.UUI
 	return account_id, err
 }
 
-const insertSession = `-- name: InsertSession :exec
+const insertSession = `-- name: InsertSession :one
 INSERT INTO auth.sessions (account_id, id, device, network, created_at, last_seen_at, authenticated_at, second_factor, generation, secret_hash, rotated_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $5, $5, $6, 0, $7, clock_timestamp(), $8)
+RETURNING (SELECT count(*) FROM auth.sessions s WHERE s.account_id = $1 AND s.ended_at IS NULL) AS before
 `
 
 type InsertSessionParams struct {
@@ -164,8 +165,9 @@ type InsertSessionParams struct {
 	ExpiresAt    time.Time
 }
 
-func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) error {
-	_, err := q.db.Exec(ctx, insertSession,
+// Gives how many live sessions the person had before.
+func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) (int64, error) {
+	row := q.db.QueryRow(ctx, insertSession,
 		arg.AccountID,
 		arg.ID,
 		arg.Device,
@@ -175,7 +177,9 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 		arg.SecretHash,
 		arg.ExpiresAt,
 	)
-	return err
+	var before int64
+	err := row.Scan(&before)
+	return before, err
 }
 
 const listEndedSessions = `-- name: ListEndedSessions :many
@@ -298,7 +302,7 @@ func (q *Queries) LockSession(ctx context.Context, arg LockSessionParams) (LockS
 
 const purgeSessions = `-- name: PurgeSessions :execrows
 DELETE FROM auth.sessions WHERE (account_id, id) IN (
-    SELECT s.account_id, s.id FROM auth.sessions s WHERE s.expires_at < $1 LIMIT $2)
+    SELECT s.account_id, s.id FROM auth.sessions s WHERE s.created_at < $1 AND s.expires_at < $1 LIMIT $2)
 `
 
 type PurgeSessionsParams struct {
