@@ -12,13 +12,15 @@ import (
 var (
 	createSchema = regexp.MustCompile(`(?i)CREATE SCHEMA (?:IF NOT EXISTS )?(\w+)`)
 	comment      = regexp.MustCompile(`(?m)--.*$`)
-	table        = regexp.MustCompile(`(?i)\b(?:FROM|JOIN|INTO|UPDATE|TRUNCATE|TABLE)\s+([\w."]+)`)
+	// noTable is where FROM and UPDATE name no table: the part of a time, and what a lock is on.
+	noTable = regexp.MustCompile(`(?i)\bEXTRACT\s*\(\s*\w+\s+FROM\b|\bFOR\s+(?:NO\s+KEY\s+)?UPDATE\s+OF\b`)
+	table   = regexp.MustCompile(`(?i)\b(?:FROM|JOIN|INTO|UPDATE|TRUNCATE|TABLE)\s+([\w."]+)`)
 )
 
 // foreignTables gives the tables that the SQL names outside of the domain's schema: with another known schema anywhere, or where a table stands
 // without one. Names that the statement itself gives (WITH) are its own.
 func foreignTables(domain, sql string, schemas map[string]bool) []string {
-	sql = comment.ReplaceAllString(sql, "")
+	sql = noTable.ReplaceAllString(comment.ReplaceAllString(sql, ""), "")
 	var foreign []string
 	for schema := range schemas {
 		if schema != domain {
@@ -81,6 +83,8 @@ func TestForeignTablesAreSeen(t *testing.T) {
 		"WITH hit AS (SELECT 1) SELECT * FROM hit":                         0,
 		"INSERT INTO auth.users (id) VALUES (1)":                           1,
 		"SELECT * FROM content.meditations, auth.users":                    1,
+		"SELECT extract(epoch FROM now()) FROM content.m FOR UPDATE OF m":  0,
+		"SELECT extract(epoch FROM now()) FROM names FOR NO KEY UPDATE":    1,
 		"SELECT * FROM content.meditations m JOIN people.names ON true":    1,
 		"UPDATE audit.records SET a = 1":                                   1,
 		"DELETE FROM meditations":                                          1, // unqualified: whose is it?

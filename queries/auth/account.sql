@@ -30,7 +30,9 @@ SELECT id FROM auth.accounts WHERE id = sqlc.arg(id) FOR NO KEY UPDATE;
 SELECT id FROM auth.accounts WHERE email = sqlc.arg(email);
 
 -- name: SetPassword :exec
-UPDATE auth.accounts SET password_hash = sqlc.arg(password_hash)::text, password_set_at = sqlc.arg(now)::timestamptz WHERE id = sqlc.arg(id);
+-- The time tells one password from the next, whatever the clocks.
+UPDATE auth.accounts SET password_hash = sqlc.arg(password_hash)::text,
+    password_set_at = greatest(sqlc.arg(now)::timestamptz, password_set_at + interval '1 microsecond') WHERE id = sqlc.arg(id);
 
 -- name: UpgradePassword :exec
 -- The same password under newer parameters, unless it was changed meanwhile.

@@ -121,7 +121,7 @@ func (p *Postman) SendAlert(ctx context.Context, person, event uuid.UUID, d Deli
 	return p.send(ctx, a, d.ID, alert)
 }
 
-// addressee gives the account; nil for nobody's, for a login of the demo, whose address is nobody's, and when it has had enough letters of a kind.
+// addressee gives the account; nil for nobody's, and when it has had enough letters of a kind.
 func (p *Postman) addressee(ctx context.Context, person uuid.UUID, d Delivery, kind string, quota limit.Quota) (*account, error) {
 	row, err := authdb.New(p.pool).GetAccount(ctx, person)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -129,9 +129,6 @@ func (p *Postman) addressee(ctx context.Context, person uuid.UUID, d Delivery, k
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get account: %w", err)
-	}
-	if row.AuthAccount.Demo {
-		return nil, nil //nolint:nilnil // as above
 	}
 	if !d.Again && !p.limiter.Allow(ctx, "letter:"+kind+":"+person.String(), quota).Allowed {
 		return nil, nil //nolint:nilnil // enough of these

@@ -28,7 +28,7 @@ const (
 	eventIdentityUnlinked     = "identity_unlinked"
 	eventSessionsEnded        = "sessions_ended"
 	eventFactorsReset         = "factors_reset"
-	eventNewDevice            = "new_device"
+	eventNewDevice            = "new_device" // from a network that is new: devices cannot be told apart
 )
 
 // recordEvent keeps what happened to an account and has its owner told.

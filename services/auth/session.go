@@ -189,9 +189,11 @@ func (s *Service) RevokeSession(ctx context.Context, req *authv1.RevokeSessionRe
 	return &authv1.RevokeSessionResponse{}, nil
 }
 
-// oneLine makes text of a person fit to be shown in a line: whatever breaks or hides a line becomes a blank.
+// oneLine makes text of a person fit to be shown in a line: whatever breaks or hides a line becomes a blank. The joiners that emoji and
+// Persian names are written with stay.
 func oneLine(text string) string {
+	const nonJoiner, joiner = '\u200c', '\u200d'
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
+		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != nonJoiner && r != joiner
 	}), " ")
 }

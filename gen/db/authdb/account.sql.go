@@ -185,7 +185,8 @@ func (q *Queries) OutdateTokens(ctx context.Context, arg OutdateTokensParams) (t
 }
 
 const setPassword = `-- name: SetPassword :exec
-UPDATE auth.accounts SET password_hash = $1::text, password_set_at = $2::timestamptz WHERE id = $3
+UPDATE auth.accounts SET password_hash = $1::text,
+    password_set_at = greatest($2::timestamptz, password_set_at + interval '1 microsecond') WHERE id = $3
 `
 
 type SetPasswordParams struct {
@@ -194,6 +195,7 @@ type SetPasswordParams struct {
 	ID           uuid.UUID
 }
 
+// The time tells one password from the next, whatever the clocks.
 func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) error {
 	_, err := q.db.Exec(ctx, setPassword, arg.PasswordHash, arg.Now, arg.ID)
 	return err

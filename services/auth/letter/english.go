@@ -81,5 +81,5 @@ var englishAlerts = map[Kind]alertText{
 			"Please set up new ones when you next sign in.",
 		"If you did not ask for this, set a new password now and write to our support.",
 	},
-	NewDevice: {"New sign-in to your account", "Somebody signed in to your account on a device that was not used with it before.", ""},
+	NewDevice: {"New sign-in to your account", "Somebody signed in to your account from a network that it was not used on before.", ""},
 }

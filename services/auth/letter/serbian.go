@@ -82,5 +82,5 @@ var serbianAlerts = map[Kind]alertText{
 			"Molimo vas da pri sledećoj prijavi podesite nove.",
 		"Ako to niste tražili, odmah postavite novu lozinku i pišite našoj podršci.",
 	},
-	NewDevice: {"Nova prijava na vaš nalog", "Neko se prijavio na vaš nalog s uređaja koji do sada nije korišćen.", ""},
+	NewDevice: {"Nova prijava na vaš nalog", "Neko se prijavio na vaš nalog s mreže koja do sada nije korišćena.", ""},
 }
