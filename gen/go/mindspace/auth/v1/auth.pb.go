@@ -3841,7 +3841,7 @@ const file_mindspace_auth_v1_auth_proto_rawDesc = "" +
 	"\x1cSECOND_FACTOR_METHOD_PASSKEY\x10\x032\x95\x1c\n" +
 	"\vAuthService\x12d\n" +
 	"\bRegister\x12\".mindspace.auth.v1.RegisterRequest\x1a#.mindspace.auth.v1.RegisterResponse\"\x0f\x8a\xb5\x18\v\n" +
-	"\x01\x01\x1a\x06\x12\x0430/m\x12\\\n" +
+	"\x01\x01\x1a\x06\x12\x0460/m\x12\\\n" +
 	"\x05Login\x12\x1f.mindspace.auth.v1.LoginRequest\x1a .mindspace.auth.v1.LoginResponse\"\x10\x8a\xb5\x18\f\n" +
 	"\x01\x01\x1a\a\x12\x05120/m\x12\x82\x01\n" +
 	"\x12FinishSecondFactor\x12,.mindspace.auth.v1.FinishSecondFactorRequest\x1a-.mindspace.auth.v1.FinishSecondFactorResponse\"\x0f\x8a\xb5\x18\v\n" +
