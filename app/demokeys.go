@@ -25,6 +25,9 @@ func sharedKeys(ctx context.Context, databaseURL, file string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make keyring: %w", err)
 	}
+	if keys, err := secret.Parse(own); err != nil || !keys.Demo() {
+		return "", fmt.Errorf("%s holds no keyring of a demo, and is not shared: name it with --keyring-file, or move it away", file)
+	}
 	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
 		return "", fmt.Errorf("connect: %w", err)

@@ -175,8 +175,9 @@ CREATE TABLE auth.oidc_flows (
     state_hash bytea       NOT NULL PRIMARY KEY,
     provider   text        NOT NULL,
     return_url text        NOT NULL,
-    -- Whom to link to; null for a sign-in.
+    -- Whom to link to, and the session that asked for it; null for a sign-in.
     account_id uuid        REFERENCES auth.accounts ON DELETE CASCADE,
+    session_id uuid,
     device     text        NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL

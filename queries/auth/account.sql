@@ -13,9 +13,9 @@ SELECT sqlc.embed(a), ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.accoun
 FROM auth.accounts a WHERE a.email = sqlc.arg(email);
 
 -- name: ShareAccount :one
--- As GetAccount, and nothing of the account changes until the end of the transaction.
-SELECT sqlc.embed(a), ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.account_id = a.id ORDER BY r.role)::text[] AS roles
-FROM auth.accounts a WHERE a.id = sqlc.arg(id) FOR SHARE OF a;
+-- Nothing of the account changes until the end of the transaction. What it is has to be read by another statement: this one may have waited,
+-- and would see of other tables what they held before.
+SELECT id FROM auth.accounts WHERE id = sqlc.arg(id) FOR SHARE;
 
 -- name: ShareAccountOfSession :one
 -- As ShareAccount, for the session of a refresh token, which names no person.
@@ -40,8 +40,9 @@ UPDATE auth.accounts SET password_hash = sqlc.arg(new_hash)::text WHERE id = sql
 
 -- name: OutdateTokens :one
 -- Later than every access token so far, whatever the clock of the process that made it: each is noted in its session.
-UPDATE auth.accounts a SET outdated_at = greatest(sqlc.arg(now)::timestamptz, a.outdated_at,
-    (SELECT max(s.last_seen_at) FROM auth.sessions s WHERE s.account_id = a.id AND s.ended_at IS NULL)) + interval '1 millisecond'
+-- Whole milliseconds, as tokens have them: those until now are before it, and the next one is not.
+UPDATE auth.accounts a SET outdated_at = date_trunc('milliseconds', greatest(sqlc.arg(now)::timestamptz, a.outdated_at,
+    (SELECT max(s.last_seen_at) FROM auth.sessions s WHERE s.account_id = a.id AND s.ended_at IS NULL))) + interval '1 millisecond'
 WHERE a.id = sqlc.arg(id) RETURNING outdated_at::timestamptz;
 
 -- name: ListOutdated :many

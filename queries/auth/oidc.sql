@@ -1,6 +1,6 @@
 -- name: InsertOidcFlow :exec
-INSERT INTO auth.oidc_flows (state_hash, provider, return_url, account_id, device, created_at, expires_at)
-VALUES (sqlc.arg(state_hash), sqlc.arg(provider), sqlc.arg(return_url), sqlc.narg(account_id), sqlc.arg(device), sqlc.arg(created_at), sqlc.arg(expires_at));
+INSERT INTO auth.oidc_flows (state_hash, provider, return_url, account_id, session_id, device, created_at, expires_at)
+VALUES (sqlc.arg(state_hash), sqlc.arg(provider), sqlc.arg(return_url), sqlc.narg(account_id), sqlc.narg(session_id), sqlc.arg(device), sqlc.arg(created_at), sqlc.arg(expires_at));
 
 -- name: GetOidcFlow :one
 SELECT * FROM auth.oidc_flows WHERE state_hash = sqlc.arg(state_hash) AND expires_at > sqlc.arg(now);

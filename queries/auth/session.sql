@@ -11,7 +11,7 @@ SELECT sqlc.embed(s), (extract(epoch FROM clock_timestamp() - s.rotated_at))::fl
 FROM auth.sessions s WHERE s.account_id = sqlc.arg(account_id) AND s.id = sqlc.arg(id) FOR NO KEY UPDATE OF s;
 
 -- name: RotateSession :exec
-UPDATE auth.sessions SET generation = sqlc.arg(generation), secret_hash = sqlc.arg(secret_hash), rotated_at = clock_timestamp(), last_seen_at = sqlc.arg(now),
+UPDATE auth.sessions SET generation = sqlc.arg(generation), secret_hash = sqlc.arg(secret_hash), rotated_at = clock_timestamp(), last_seen_at = greatest(last_seen_at, sqlc.arg(now)::timestamptz),
     expires_at = sqlc.arg(expires_at), network = coalesce(sqlc.narg(network), network)
 WHERE account_id = sqlc.arg(account_id) AND id = sqlc.arg(id);
 
@@ -21,7 +21,7 @@ UPDATE auth.sessions SET last_seen_at = greatest(last_seen_at, sqlc.arg(now)::ti
 -- name: EndSurplusSessions :many
 -- All but the live sessions that were used last.
 UPDATE auth.sessions u SET ended_at = sqlc.arg(now)::timestamptz, end_reason = 'surplus'
-WHERE u.account_id = sqlc.arg(account_id) AND u.id IN (
+WHERE u.account_id = sqlc.arg(account_id) AND u.ended_at IS NULL AND u.id IN (
     SELECT s.id FROM auth.sessions s WHERE s.account_id = sqlc.arg(account_id) AND s.ended_at IS NULL AND s.expires_at > sqlc.arg(now)::timestamptz
     ORDER BY s.last_seen_at DESC, s.id OFFSET sqlc.arg(kept)::integer LIMIT 1000)
 RETURNING u.id;

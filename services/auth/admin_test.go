@@ -409,3 +409,55 @@ func TestSecondFactorsAreReset(t *testing.T) {
 		t.Errorf("recorded: %+v, before %s, after %s", record, before, after)
 	}
 }
+
+// A sign-in that waits for a change of roles gets what they are afterwards.
+func TestSignInBesideRevocationOfARole(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, inDemo)
+	r.staff("ana@example.org", "admin")
+	changing, err := r.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = changing.Rollback(context.WithoutCancel(t.Context())) }()
+	for _, statement := range []string{"SELECT FROM auth.accounts FOR NO KEY UPDATE", "DELETE FROM auth.staff_roles"} {
+		if _, err := changing.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var login *authv1.LoginResponse
+	var waiting sync.WaitGroup
+	waiting.Go(func() { login = r.login("ana@example.org") })
+	r.awaitWaiting(1)
+	if err := changing.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	waiting.Wait()
+	res, err := r.as(login.GetTokens()).GetCaller(t.Context(), &authv1.GetCallerRequest{})
+	if err != nil || len(res.GetRoles()) != 0 {
+		t.Errorf("%v, %v", res, err)
+	}
+}
+
+// A change of roles refuses the tokens from before and none from after, at any fraction of a millisecond, and where another clock is ahead.
+func TestRoleChangeAndClocks(t *testing.T) {
+	t.Parallel()
+	installation := newShared(t)
+	slow := installation.process(t, inDemo)
+	installation.clock = &clock{now: slow.clock.Now().Add(40 * time.Second)}
+	fast := installation.process(t, inDemo)
+	admin := slow.staff("admin@example.org", "admin")
+	person := slow.register("ana@example.org")
+	tokens := fast.refresh(person.GetTokens()) // by the clock that is ahead
+	for round := range 10 {
+		slow.clock.advance(137 * time.Microsecond)
+		role := []policyv1.Role{policyv1.Role_ROLE_EDITOR, policyv1.Role_ROLE_SUPPORT}[round%2]
+		if _, err := slow.adminAs(admin).GrantRole(t.Context(), &authv1.GrantRoleRequest{UserId: person.GetUserId(), Role: role}); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, "a token from before", slow.callerOf(tokens), connect.CodeUnauthenticated, "TOKEN_REVOKED")
+		if tokens = slow.refresh(tokens); slow.callerOf(tokens) != nil {
+			t.Fatalf("round %d: a token from after is refused", round)
+		}
+	}
+}

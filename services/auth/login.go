@@ -124,8 +124,11 @@ func (s *Service) enter(ctx context.Context, a *account, device string, bothFact
 		session, err = s.openSession(ctx, tx, current, device, bothFactors)
 		return err
 	})
-	if err := errors.Join(err, refusal); err != nil || session == nil {
-		return result, err
+	if err != nil { // the refusal was not settled then
+		return nil, err
+	}
+	if refusal != nil || session == nil {
+		return result, refusal
 	}
 	result.rolesWithheld = s.rolesWithheld(session)
 	result.tokens, err = s.tokens(ctx, session)
@@ -148,25 +151,30 @@ func keep(err error, refusal *error) error {
 // unchanged holds the account still until the end of the transaction, and refuses one that was changed since the proof: a password that
 // was replaced meanwhile opens nothing.
 func (s *Service) unchanged(ctx context.Context, tx pgx.Tx, seen *account) (*account, error) {
-	row, err := authdb.New(tx).ShareAccount(ctx, seen.AuthAccount.ID)
+	q := authdb.New(tx)
+	_, err := q.ShareAccount(ctx, seen.AuthAccount.ID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, errCredentialsWrong
 	}
 	if err != nil {
 		return nil, fmt.Errorf("hold account: %w", err)
 	}
-	current := account(row)
+	current, err := getAccount(ctx, q, seen.AuthAccount.ID)
+	if err != nil {
+		return nil, err
+	}
 	before, after := seen.AuthAccount.PasswordSetAt, current.AuthAccount.PasswordSetAt
 	if (before == nil) != (after == nil) || before != nil && !before.Equal(*after) {
 		return nil, errCredentialsWrong
 	}
-	return &current, s.admit(&current)
+	return current, s.admit(current)
 }
 
 // refuse answers someone whose password was right and who may not come in. Who only lacks a verified address gets the mail again.
 func (s *Service) refuse(ctx context.Context, a *account, refusal error, first func(pgx.Tx) error) error {
 	var settled error
 	err := postgres.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
+		settled = nil
 		if err := first(tx); err != nil {
 			return keep(err, &settled)
 		}
@@ -175,8 +183,11 @@ func (s *Service) refuse(ctx context.Context, a *account, refusal error, first f
 		}
 		return s.emit(ctx, tx, VerificationRequested{AccountID: a.AuthAccount.ID})
 	})
-	if err := errors.Join(err, settled); err != nil {
+	if err != nil {
 		return err
+	}
+	if settled != nil {
+		return settled
 	}
 	return refusal
 }

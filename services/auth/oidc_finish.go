@@ -110,14 +110,15 @@ func (s *Service) adopt(ctx context.Context, a *account, device string, v *visit
 	if !v.EmailVerified || a.AuthAccount.EmailVerifiedAt == nil {
 		return nil, s.strangerTo(ctx, a, v)
 	}
-	// The link would stay though its maker has shown one factor only.
-	if guarded, err := s.hasFactor(ctx, a); err != nil || guarded {
-		return nil, errors.Join(err, errAddressHasAccount)
-	}
 	if err := s.admit(a); err != nil {
 		return nil, err
 	}
-	return s.enterVisitor(ctx, a, device, func(tx pgx.Tx) error { return s.link(ctx, tx, a.AuthAccount.ID, device, v) })
+	return s.enterVisitor(ctx, a, device, func(tx pgx.Tx) error {
+		if err := oneFactor(ctx, authdb.New(tx), a.AuthAccount.ID); err != nil {
+			return err
+		}
+		return s.link(ctx, tx, a.AuthAccount.ID, device, v)
+	})
 }
 
 // strangerTo answers a visitor whose address has an account that is not known to be theirs. Where addresses have to be verified, it is the same
@@ -133,13 +134,20 @@ func (s *Service) strangerTo(ctx context.Context, a *account, v *visitor) error 
 	return errEmailUnverified
 }
 
-// hasFactor tells whether an account asks for more than one factor, or should.
-func (s *Service) hasFactor(ctx context.Context, a *account) (bool, error) {
-	factors, err := authdb.New(s.Pool).CountFactors(ctx, a.AuthAccount.ID)
+// oneFactor refuses an account that asks for more than one factor, or should: a link would stay though its maker has shown one only.
+func oneFactor(ctx context.Context, q *authdb.Queries, person uuid.UUID) error {
+	factors, err := q.CountFactors(ctx, person)
 	if err != nil {
-		return false, fmt.Errorf("count factors: %w", err)
+		return fmt.Errorf("count factors: %w", err)
 	}
-	return factors.Totps > 0 || factors.Passkeys > 0 || len(a.Roles) > 0, nil
+	a, err := getAccount(ctx, q, person)
+	if err != nil {
+		return err
+	}
+	if factors.Totps > 0 || factors.Passkeys > 0 || len(a.Roles) > 0 {
+		return errAddressHasAccount
+	}
+	return nil
 }
 
 // registerVisitor makes an account without a password, and signs in to it.

@@ -84,7 +84,7 @@ func (s *Service) LinkOidc(ctx context.Context, req *authv1.LinkOidcRequest) (*a
 		return nil, fmt.Errorf("get session: %w", err)
 	}
 	address, flowToken, err := s.startFlow(ctx, authdb.InsertOidcFlowParams{
-		Provider: req.GetProvider(), ReturnUrl: req.GetReturnUrl(), AccountID: &caller.UserID, Device: session.Device,
+		Provider: req.GetProvider(), ReturnUrl: req.GetReturnUrl(), AccountID: &caller.UserID, SessionID: &caller.SessionID, Device: session.Device,
 	})
 	if err != nil {
 		return nil, err

@@ -16,25 +16,41 @@ import (
 	"github.com/mindspace-app/mindspace/platform/postgres"
 )
 
-// finishLink adds an identity to the account that the flow was begun for, unless it was taken back since: a new password means that whoever
-// began it may have been somebody else.
+// finishLink adds an identity to the account that the flow was begun for, unless the session that began it has ended since: whoever began it
+// may have been somebody else.
 func (s *Service) finishLink(ctx context.Context, flow authdb.AuthOidcFlow, v *visitor) error {
 	if err := v.complete(ctx); err != nil {
 		return err
 	}
 	return postgres.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
-		a, err := lockedAccount(ctx, authdb.New(tx), *flow.AccountID)
+		q := authdb.New(tx)
+		a, err := lockedAccount(ctx, q, *flow.AccountID)
 		if err != nil {
 			return err
 		}
-		if set := a.AuthAccount.PasswordSetAt; set != nil && set.After(flow.CreatedAt) {
-			return errOidcRefused.WithCause(errors.New("the password was changed meanwhile"))
+		if err := s.stillLive(ctx, q, flow); err != nil {
+			return err
 		}
 		if err := s.admit(a); err != nil {
 			return err
 		}
 		return s.link(ctx, tx, a.AuthAccount.ID, flow.Device, v)
 	})
+}
+
+// stillLive refuses a flow whose session has ended.
+func (s *Service) stillLive(ctx context.Context, q *authdb.Queries, flow authdb.AuthOidcFlow) error {
+	if flow.SessionID == nil {
+		return errSessionEnded
+	}
+	session, err := q.GetSession(ctx, authdb.GetSessionParams{AccountID: *flow.AccountID, ID: *flow.SessionID})
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && session.EndedAt != nil {
+		return errSessionEnded
+	}
+	if err != nil {
+		return fmt.Errorf("get session: %w", err)
+	}
+	return nil
 }
 
 // link adds an identity to an account, which stands still meanwhile. One that is there already is fine. Fault: Exists (IDENTITY_TAKEN).

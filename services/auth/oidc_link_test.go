@@ -113,6 +113,20 @@ func TestOidcLinkEndsWithTheOldPassword(t *testing.T) {
 	refused(t, "finish", err, connect.CodeUnauthenticated, "OIDC_REFUSED")
 }
 
+// Nor by one whose session was ended since.
+func TestOidcLinkEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	r := oidcRig(t)
+	tokens := r.register("ana@example.org").GetTokens()
+	f := r.linkOidc(tokens, "basic")
+	arrived := r.browse(f, "s1::")
+	if _, err := r.as(tokens).Logout(t.Context(), &authv1.LogoutRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.finish(f, arrived)
+	refused(t, "link", err, connect.CodeUnauthenticated, "SESSION_ENDED")
+}
+
 func TestOidcUnlink(t *testing.T) {
 	t.Parallel()
 	r := oidcRig(t)

@@ -97,16 +97,17 @@ func (p *Postman) SendAlreadyRegistered(ctx context.Context, person uuid.UUID, d
 
 // SendAlert tells the owner what happened to the account. What is not for a letter is in ListSecurityEvents only.
 func (p *Postman) SendAlert(ctx context.Context, person, event uuid.UUID, d Delivery) error {
-	a, err := p.addressee(ctx, person, d, "alert", alertLetters)
-	if a == nil || err != nil {
-		return err
-	}
 	row, err := authdb.New(p.pool).GetSecurityEvent(ctx, authdb.GetSecurityEventParams{AccountID: person, ID: event})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("get security event: %w", err)
+	}
+	// Each kind by itself: many of one must not keep a graver one from its reader.
+	a, err := p.addressee(ctx, person, d, "alert:"+row.Kind, alertLetters)
+	if a == nil || err != nil {
+		return err
 	}
 	zone, err := time.LoadLocation(a.AuthAccount.TimeZone)
 	if err != nil {

@@ -93,6 +93,7 @@ func (s *Service) FinishSecondFactor(ctx context.Context, req *authv1.FinishSeco
 	if err != nil {
 		return nil, err
 	}
+	ctx = context.WithoutCancel(ctx) // the caller may go away to avoid being counted
 	entry, err := s.enter(ctx, a, challenge.Device, true, func(tx pgx.Tx) error {
 		return s.guards.attempt(ctx, tx, s.guards.factor(a.AuthAccount.ID, "code"), func() error {
 			return s.answerChallenge(ctx, tx, hash, a.AuthAccount.ID, req.GetCode())

@@ -137,6 +137,9 @@ func (s *Service) LogoutEverywhere(ctx context.Context, _ *authv1.LogoutEverywhe
 	caller := identity.CallerFrom(ctx)
 	var ended []uuid.UUID
 	err := postgres.InTx(ctx, s.Pool, func(tx pgx.Tx) (err error) {
+		if _, err := authdb.New(tx).LockAccount(ctx, caller.UserID); err != nil {
+			return fmt.Errorf("lock account: %w", err)
+		}
 		if ended, err = s.endSessions(ctx, tx, caller.UserID, "logout_everywhere"); err != nil {
 			return err
 		}

@@ -92,8 +92,8 @@ func (k *SigningKeys) signing() (token.SigningKey, bool) {
 	return token.SigningKey{}, false
 }
 
-// open decrypts a private key once. One that another keyring encrypted verifies here and signs elsewhere: processes that share a database
-// should share a keyring, and the log says so.
+// open decrypts a private key once; nil for one that another keyring has encrypted. That is no key of ours: it may be a demo's, whose secrets
+// others know. Processes that share a database share a keyring, and the log says so where they do not.
 func (k *SigningKeys) open(row authdb.AuthSigningKey) *ecdsa.PrivateKey {
 	if key, seen := k.private[row.ID]; seen {
 		return key
@@ -151,10 +151,13 @@ func (k *SigningKeys) published(ctx context.Context) ([]byte, error) {
 	return token.JWKS(keys)
 }
 
-// public decodes the public keys; k.mu is held.
+// public decodes the public halves of the keys that are ours; k.mu is held.
 func (k *SigningKeys) public() ([]token.PublicKey, error) {
 	keys := make([]token.PublicKey, 0, len(k.rows))
 	for _, row := range k.rows {
+		if k.open(row) == nil {
+			continue
+		}
 		decoded, err := x509.ParsePKIXPublicKey(row.PublicKey)
 		key, ok := decoded.(*ecdsa.PublicKey)
 		if err != nil || !ok {
@@ -168,7 +171,8 @@ func (k *SigningKeys) public() ([]token.PublicKey, error) {
 // read looks what keys there are; k.mu is held.
 func (k *SigningKeys) read(ctx context.Context) error {
 	k.triedAt = k.now()
-	ctx, cancel := context.WithTimeout(ctx, keysPatience) // others wait for the lock
+	// Others wait for the lock, and go by what is found: no caller's haste may end it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysPatience)
 	defer cancel()
 	rows, err := authdb.New(k.pool).ListSigningKeys(ctx)
 	if err != nil {
@@ -209,6 +213,8 @@ func (k *SigningKeys) Rotate(ctx context.Context, tx pgx.Tx) (string, error) {
 
 // Maintain makes the next key when the newest is old, and removes those whose last token has expired.
 func (k *SigningKeys) Maintain(ctx context.Context) error {
+	k.mu.Lock() // before the lock in the database, as in makeFirst
+	defer k.mu.Unlock()
 	return postgres.InTx(ctx, k.pool, func(tx pgx.Tx) error {
 		q, now := authdb.New(tx), k.now()
 		if err := q.LockSigningKeys(ctx); err != nil {
@@ -228,9 +234,8 @@ func (k *SigningKeys) Maintain(ctx context.Context) error {
 }
 
 // purge removes the keys whose last token has expired: a newer one has signed for long. Only of those that open here it is known what signs.
+// k.mu is held.
 func (k *SigningKeys) purge(ctx context.Context, q *authdb.Queries, rows []authdb.AuthSigningKey) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	// Twice what is needed: whoever verifies elsewhere may remember keys for a while.
 	before := k.now().Add(-2 * (token.Lifetime + token.Leeway))
 	var old []string

@@ -176,6 +176,7 @@ func (s *Service) RenewRecoveryCodes(ctx context.Context, req *authv1.RenewRecov
 // guarded runs a change that a code proves: it looks at the code, which counts when it is wrong, and then makes the change.
 func (s *Service) guarded(ctx context.Context, person uuid.UUID, look, change func(pgx.Tx) error) error {
 	var refusal error
+	ctx = context.WithoutCancel(ctx) // the caller may go away to avoid being counted
 	err := postgres.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		refusal = nil
 		if _, err := authdb.New(tx).LockAccount(ctx, person); err != nil {
@@ -187,7 +188,10 @@ func (s *Service) guarded(ctx context.Context, person uuid.UUID, look, change fu
 		}
 		return change(tx)
 	})
-	return errors.Join(err, refusal)
+	if err != nil { // the refusal was not settled then
+		return err
+	}
+	return refusal
 }
 
 // useCode accepts a code of the authenticator app or, when they count, a recovery code; either is good once.

@@ -166,8 +166,8 @@ func (q *Queries) LockAccount(ctx context.Context, id uuid.UUID) (uuid.UUID, err
 }
 
 const outdateTokens = `-- name: OutdateTokens :one
-UPDATE auth.accounts a SET outdated_at = greatest($1::timestamptz, a.outdated_at,
-    (SELECT max(s.last_seen_at) FROM auth.sessions s WHERE s.account_id = a.id AND s.ended_at IS NULL)) + interval '1 millisecond'
+UPDATE auth.accounts a SET outdated_at = date_trunc('milliseconds', greatest($1::timestamptz, a.outdated_at,
+    (SELECT max(s.last_seen_at) FROM auth.sessions s WHERE s.account_id = a.id AND s.ended_at IS NULL))) + interval '1 millisecond'
 WHERE a.id = $2 RETURNING outdated_at::timestamptz
 `
 
@@ -177,6 +177,7 @@ type OutdateTokensParams struct {
 }
 
 // Later than every access token so far, whatever the clock of the process that made it: each is noted in its session.
+// Whole milliseconds, as tokens have them: those until now are before it, and the next one is not.
 func (q *Queries) OutdateTokens(ctx context.Context, arg OutdateTokensParams) (time.Time, error) {
 	row := q.db.QueryRow(ctx, outdateTokens, arg.Now, arg.ID)
 	var outdated_at time.Time
@@ -202,35 +203,16 @@ func (q *Queries) SetPassword(ctx context.Context, arg SetPasswordParams) error 
 }
 
 const shareAccount = `-- name: ShareAccount :one
-SELECT a.id, a.email, a.email_verified_at, a.password_hash, a.password_set_at, a.display_name, a.locale, a.time_zone, a.state, a.demo, a.created_at, a.outdated_at, ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.account_id = a.id ORDER BY r.role)::text[] AS roles
-FROM auth.accounts a WHERE a.id = $1 FOR SHARE OF a
+SELECT id FROM auth.accounts WHERE id = $1 FOR SHARE
 `
 
-type ShareAccountRow struct {
-	AuthAccount AuthAccount
-	Roles       []string
-}
-
-// As GetAccount, and nothing of the account changes until the end of the transaction.
-func (q *Queries) ShareAccount(ctx context.Context, id uuid.UUID) (ShareAccountRow, error) {
+// Nothing of the account changes until the end of the transaction. What it is has to be read by another statement: this one may have waited,
+// and would see of other tables what they held before.
+func (q *Queries) ShareAccount(ctx context.Context, id uuid.UUID) (uuid.UUID, error) {
 	row := q.db.QueryRow(ctx, shareAccount, id)
-	var i ShareAccountRow
-	err := row.Scan(
-		&i.AuthAccount.ID,
-		&i.AuthAccount.Email,
-		&i.AuthAccount.EmailVerifiedAt,
-		&i.AuthAccount.PasswordHash,
-		&i.AuthAccount.PasswordSetAt,
-		&i.AuthAccount.DisplayName,
-		&i.AuthAccount.Locale,
-		&i.AuthAccount.TimeZone,
-		&i.AuthAccount.State,
-		&i.AuthAccount.Demo,
-		&i.AuthAccount.CreatedAt,
-		&i.AuthAccount.OutdatedAt,
-		&i.Roles,
-	)
-	return i, err
+	var id_2 uuid.UUID
+	err := row.Scan(&id_2)
+	return id_2, err
 }
 
 const shareAccountOfSession = `-- name: ShareAccountOfSession :one

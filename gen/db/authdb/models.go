@@ -61,6 +61,7 @@ type AuthOidcFlow struct {
 	ReturnUrl string
 	// person
 	AccountID *uuid.UUID
+	SessionID *uuid.UUID
 	Device    string
 	CreatedAt time.Time
 	ExpiresAt time.Time

@@ -56,7 +56,7 @@ func (q *Queries) GetIdentityAccount(ctx context.Context, arg GetIdentityAccount
 }
 
 const getOidcFlow = `-- name: GetOidcFlow :one
-SELECT state_hash, provider, return_url, account_id, device, created_at, expires_at FROM auth.oidc_flows WHERE state_hash = $1 AND expires_at > $2
+SELECT state_hash, provider, return_url, account_id, session_id, device, created_at, expires_at FROM auth.oidc_flows WHERE state_hash = $1 AND expires_at > $2
 `
 
 type GetOidcFlowParams struct {
@@ -72,6 +72,7 @@ func (q *Queries) GetOidcFlow(ctx context.Context, arg GetOidcFlowParams) (AuthO
 		&i.Provider,
 		&i.ReturnUrl,
 		&i.AccountID,
+		&i.SessionID,
 		&i.Device,
 		&i.CreatedAt,
 		&i.ExpiresAt,
@@ -109,8 +110,8 @@ func (q *Queries) InsertIdentity(ctx context.Context, arg InsertIdentityParams) 
 }
 
 const insertOidcFlow = `-- name: InsertOidcFlow :exec
-INSERT INTO auth.oidc_flows (state_hash, provider, return_url, account_id, device, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO auth.oidc_flows (state_hash, provider, return_url, account_id, session_id, device, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertOidcFlowParams struct {
@@ -118,6 +119,7 @@ type InsertOidcFlowParams struct {
 	Provider  string
 	ReturnUrl string
 	AccountID *uuid.UUID
+	SessionID *uuid.UUID
 	Device    string
 	CreatedAt time.Time
 	ExpiresAt time.Time
@@ -129,6 +131,7 @@ func (q *Queries) InsertOidcFlow(ctx context.Context, arg InsertOidcFlowParams) 
 		arg.Provider,
 		arg.ReturnUrl,
 		arg.AccountID,
+		arg.SessionID,
 		arg.Device,
 		arg.CreatedAt,
 		arg.ExpiresAt,
@@ -184,7 +187,7 @@ func (q *Queries) PurgeOidcFlows(ctx context.Context, arg PurgeOidcFlowsParams) 
 }
 
 const takeOidcFlow = `-- name: TakeOidcFlow :one
-DELETE FROM auth.oidc_flows WHERE state_hash = $1 AND expires_at > $2 RETURNING state_hash, provider, return_url, account_id, device, created_at, expires_at
+DELETE FROM auth.oidc_flows WHERE state_hash = $1 AND expires_at > $2 RETURNING state_hash, provider, return_url, account_id, session_id, device, created_at, expires_at
 `
 
 type TakeOidcFlowParams struct {
@@ -200,6 +203,7 @@ func (q *Queries) TakeOidcFlow(ctx context.Context, arg TakeOidcFlowParams) (Aut
 		&i.Provider,
 		&i.ReturnUrl,
 		&i.AccountID,
+		&i.SessionID,
 		&i.Device,
 		&i.CreatedAt,
 		&i.ExpiresAt,

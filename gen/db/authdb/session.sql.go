@@ -73,7 +73,7 @@ func (q *Queries) EndSessions(ctx context.Context, arg EndSessionsParams) ([]uui
 
 const endSurplusSessions = `-- name: EndSurplusSessions :many
 UPDATE auth.sessions u SET ended_at = $1::timestamptz, end_reason = 'surplus'
-WHERE u.account_id = $2 AND u.id IN (
+WHERE u.account_id = $2 AND u.ended_at IS NULL AND u.id IN (
     SELECT s.id FROM auth.sessions s WHERE s.account_id = $2 AND s.ended_at IS NULL AND s.expires_at > $1::timestamptz
     ORDER BY s.last_seen_at DESC, s.id OFFSET $3::integer LIMIT 1000)
 RETURNING u.id
@@ -319,7 +319,7 @@ func (q *Queries) PurgeSessions(ctx context.Context, arg PurgeSessionsParams) (i
 }
 
 const rotateSession = `-- name: RotateSession :exec
-UPDATE auth.sessions SET generation = $1, secret_hash = $2, rotated_at = clock_timestamp(), last_seen_at = $3,
+UPDATE auth.sessions SET generation = $1, secret_hash = $2, rotated_at = clock_timestamp(), last_seen_at = greatest(last_seen_at, $3::timestamptz),
     expires_at = $4, network = coalesce($5, network)
 WHERE account_id = $6 AND id = $7
 `

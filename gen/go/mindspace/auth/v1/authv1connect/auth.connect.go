@@ -394,7 +394,7 @@ type AuthServiceClient interface {
 	// FinishOidc ends a sign-in with an OpenID provider. Someone who is new gets an account. An account that has the same address is
 	// linked only when both the provider and we know that the address is the person's.
 	//
-	// Errors: INVALID_ARGUMENT (flowToken, state, code), UNAUTHENTICATED (OIDC_REFUSED), ALREADY_EXISTS (EMAIL_TAKEN, IDENTITY_TAKEN),
+	// Errors: INVALID_ARGUMENT (flowToken, state, code), UNAUTHENTICATED (OIDC_REFUSED, SESSION_ENDED), ALREADY_EXISTS (EMAIL_TAKEN, IDENTITY_TAKEN),
 	// FAILED_PRECONDITION (EMAIL_MISSING, EMAIL_UNVERIFIED), PERMISSION_DENIED (ACCOUNT_SUSPENDED), ABORTED, UNAVAILABLE.
 	FinishOidc(context.Context, *v1.FinishOidcRequest) (*v1.FinishOidcResponse, error)
 	// UnlinkOidc removes a provider from the caller's account, unless nothing else is left to sign in with.
@@ -527,7 +527,7 @@ type AuthServiceHandler interface {
 	// FinishOidc ends a sign-in with an OpenID provider. Someone who is new gets an account. An account that has the same address is
 	// linked only when both the provider and we know that the address is the person's.
 	//
-	// Errors: INVALID_ARGUMENT (flowToken, state, code), UNAUTHENTICATED (OIDC_REFUSED), ALREADY_EXISTS (EMAIL_TAKEN, IDENTITY_TAKEN),
+	// Errors: INVALID_ARGUMENT (flowToken, state, code), UNAUTHENTICATED (OIDC_REFUSED, SESSION_ENDED), ALREADY_EXISTS (EMAIL_TAKEN, IDENTITY_TAKEN),
 	// FAILED_PRECONDITION (EMAIL_MISSING, EMAIL_UNVERIFIED), PERMISSION_DENIED (ACCOUNT_SUSPENDED), ABORTED, UNAVAILABLE.
 	FinishOidc(context.Context, *v1.FinishOidcRequest) (*v1.FinishOidcResponse, error)
 	// UnlinkOidc removes a provider from the caller's account, unless nothing else is left to sign in with.
