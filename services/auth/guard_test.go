@@ -138,7 +138,8 @@ func TestParallelGuesses(t *testing.T) {
 					answer, _ := processes[i%2].guess(processes[0].from(address), email, password, "")
 					return answer
 				})
-				if counts[wrong] > 5+counts[letIn]*5 || counts[letIn] > 1 || counts[wrong]+counts[delayed]+counts[letIn] != 50 || name == "unknown" && (counts[letIn] != 0 || counts[wrong] != 5) {
+				// Whoever is let in clears the guard, and makes the network known, which has a guard of its own.
+				if counts[wrong] > 5+counts[letIn]*10 || counts[letIn] > 1 || counts[wrong]+counts[delayed]+counts[letIn] != 50 || name == "unknown" && (counts[letIn] != 0 || counts[wrong] != 5) {
 					t.Errorf("answers: %v", counts)
 				}
 				// The count is one for both processes.
