@@ -19,8 +19,7 @@ SELECT id FROM auth.accounts WHERE id = sqlc.arg(id) FOR SHARE;
 
 -- name: ShareAccountOfSession :one
 -- As ShareAccount, for the session of a refresh token, which names no person.
-SELECT sqlc.embed(a), ARRAY[]::text[] AS roles
-FROM auth.sessions s JOIN auth.accounts a ON a.id = s.account_id WHERE s.id = sqlc.arg(session_id) FOR SHARE OF a;
+SELECT a.* FROM auth.sessions s JOIN auth.accounts a ON a.id = s.account_id WHERE s.id = sqlc.arg(session_id) FOR SHARE OF a;
 
 -- name: LockAccount :one
 -- Changes of how an account is signed in to take turns.

@@ -69,22 +69,18 @@ func (m *Admin) ListStaff(ctx context.Context, req *authv1.ListStaffRequest) (*a
 // GrantRole gives an account a staff role. Faults: NotFound, Precondition (EMAIL_UNVERIFIED).
 func (m *Admin) GrantRole(ctx context.Context, req *authv1.GrantRoleRequest) (*authv1.GrantRoleResponse, error) {
 	caller := identity.CallerFrom(ctx).UserID
-	err := m.changeRole(ctx, req.GetUserId(), "auth.role.granted", func(q *authdb.Queries, id uuid.UUID) error {
-		if err := m.trustworthy(ctx, q, id); err != nil {
+	err := m.changeRole(ctx, req.GetUserId(), "auth.role.granted", func(q *authdb.Queries, a *account) error {
+		if err := m.trustworthy(a); err != nil {
 			return err
 		}
-		_, err := q.GrantRole(ctx, authdb.GrantRoleParams{AccountID: id, Role: roleNames[req.GetRole()], GrantedBy: &caller, GrantedAt: m.now()})
+		_, err := q.GrantRole(ctx, authdb.GrantRoleParams{AccountID: a.AuthAccount.ID, Role: roleNames[req.GetRole()], GrantedBy: &caller, GrantedAt: m.now()})
 		return err
 	})
 	return &authv1.GrantRoleResponse{}, err
 }
 
 // trustworthy refuses to make staff of an account whose address nobody has proved: a stranger may have registered it, with a password of theirs.
-func (o Options) trustworthy(ctx context.Context, q *authdb.Queries, id uuid.UUID) error {
-	a, err := getAccount(ctx, q, id)
-	if err != nil {
-		return err
-	}
+func (o Options) trustworthy(a *account) error {
 	if a.AuthAccount.EmailVerifiedAt == nil && !o.Demo {
 		return fault.Precondition("the address of this account is not verified, so it may be somebody else's: have its owner verify it or reset the password first").
 			WithReason("EMAIL_UNVERIFIED")
@@ -94,13 +90,13 @@ func (o Options) trustworthy(ctx context.Context, q *authdb.Queries, id uuid.UUI
 
 // RevokeRole takes a staff role away. Faults: NotFound, Precondition (LAST_ADMIN).
 func (m *Admin) RevokeRole(ctx context.Context, req *authv1.RevokeRoleRequest) (*authv1.RevokeRoleResponse, error) {
-	err := m.changeRole(ctx, req.GetUserId(), "auth.role.revoked", func(q *authdb.Queries, id uuid.UUID) error {
+	err := m.changeRole(ctx, req.GetUserId(), "auth.role.revoked", func(q *authdb.Queries, a *account) error {
 		if req.GetRole() == policyv1.Role_ROLE_ADMIN {
-			if err := keepLastAdmin(ctx, q, id); err != nil {
+			if err := keepLastAdmin(ctx, q, a.AuthAccount.ID); err != nil {
 				return err
 			}
 		}
-		_, err := q.RevokeRole(ctx, authdb.RevokeRoleParams{AccountID: id, Role: roleNames[req.GetRole()]})
+		_, err := q.RevokeRole(ctx, authdb.RevokeRoleParams{AccountID: a.AuthAccount.ID, Role: roleNames[req.GetRole()]})
 		return err
 	})
 	return &authv1.RevokeRoleResponse{}, err
@@ -119,10 +115,10 @@ func keepLastAdmin(ctx context.Context, q *authdb.Queries, id uuid.UUID) error {
 }
 
 // changeRole changes the roles of an account, records what they were and are, and outdates its access tokens.
-func (m *Admin) changeRole(ctx context.Context, text, action string, change func(*authdb.Queries, uuid.UUID) error) error {
-	id, err := uuid.Parse(text)
+func (m *Admin) changeRole(ctx context.Context, text, action string, change func(*authdb.Queries, *account) error) error {
+	id, err := parseID("userId", text)
 	if err != nil {
-		return fault.Invalid("userId must be a UUID").WithField("userId", "must be a UUID")
+		return err
 	}
 	var outdated time.Time
 	err = postgres.InTx(ctx, m.Pool, func(tx pgx.Tx) error {
@@ -131,7 +127,7 @@ func (m *Admin) changeRole(ctx context.Context, text, action string, change func
 		if err != nil {
 			return err
 		}
-		if err := change(q, id); err != nil {
+		if err := change(q, before); err != nil {
 			return err
 		}
 		if outdated, err = m.outdate(ctx, q, id); err != nil {
@@ -174,9 +170,9 @@ func lockedAccount(ctx context.Context, q *authdb.Queries, id uuid.UUID) (*accou
 
 // ResetSecondFactors removes every second factor of someone who has lost theirs. Faults: NotFound.
 func (m *Admin) ResetSecondFactors(ctx context.Context, req *authv1.ResetSecondFactorsRequest) (*authv1.ResetSecondFactorsResponse, error) {
-	id, err := uuid.Parse(req.GetUserId())
+	id, err := parseID("userId", req.GetUserId())
 	if err != nil {
-		return nil, fault.Invalid("userId must be a UUID").WithField("userId", "must be a UUID")
+		return nil, err
 	}
 	var ended []uuid.UUID
 	err = postgres.InTx(ctx, m.Pool, func(tx pgx.Tx) (err error) {

@@ -88,9 +88,9 @@ func (m *Admin) ListPartnerKeys(ctx context.Context, req *authv1.ListPartnerKeys
 
 // RevokePartnerKey ends a key. Faults: NotFound.
 func (m *Admin) RevokePartnerKey(ctx context.Context, req *authv1.RevokePartnerKeyRequest) (*authv1.RevokePartnerKeyResponse, error) {
-	id, err := uuid.Parse(req.GetPartnerKeyId())
+	id, err := parseID("partnerKeyId", req.GetPartnerKeyId())
 	if err != nil {
-		return nil, fault.Invalid("partnerKeyId must be a UUID").WithField("partnerKeyId", "must be a UUID")
+		return nil, err
 	}
 	err = postgres.InTx(ctx, m.Pool, func(tx pgx.Tx) error {
 		row, err := authdb.New(tx).RevokePartnerKey(ctx, authdb.RevokePartnerKeyParams{ID: id, Now: m.now()})

@@ -166,8 +166,7 @@ func (g *guards) wrong(ctx context.Context, all []guard, failure error) error {
 			}
 		}
 		for i, one := range all {
-			level, delay := one.rule.wrong(rows[i].Level, now.Sub(rows[i].UpdatedAt))
-			if err := q.SetGuard(ctx, authdb.SetGuardParams{Key: one.key, Level: level, Now: now, LockedUntil: now.Add(delay)}); err != nil {
+			if err := one.count(ctx, q, rows[i], now); err != nil {
 				return err
 			}
 		}
@@ -198,11 +197,20 @@ func (g *guards) attempt(ctx context.Context, tx pgx.Tx, one guard, look func() 
 	if !errors.Is(err, errCodeWrong) {
 		return err
 	}
-	level, delay := one.rule.wrong(row.Level, now.Sub(row.UpdatedAt))
-	if err := q.SetGuard(ctx, authdb.SetGuardParams{Key: one.key, Level: level, Now: now, LockedUntil: now.Add(delay)}); err != nil {
-		return fmt.Errorf("count a wrong guess: %w", err)
+	if err := one.count(ctx, q, row, now); err != nil {
+		return err
 	}
 	return settledError{err}
+}
+
+// count adds a wrong guess to a guard whose row is locked.
+func (one guard) count(ctx context.Context, q *authdb.Queries, row authdb.AuthGuard, now time.Time) error {
+	level, delay := one.rule.wrong(row.Level, now.Sub(row.UpdatedAt))
+	err := q.SetGuard(ctx, authdb.SetGuardParams{Key: one.key, Level: level, Now: now, LockedUntil: now.Add(delay)})
+	if err != nil {
+		return fmt.Errorf("count a wrong guess: %w", err)
+	}
+	return nil
 }
 
 // right forgets the wrong guesses at an account, in the transaction that the right one leads to; it refuses a right guess that came while

@@ -98,11 +98,10 @@ func webOrigin(text, host string) (string, error) {
 
 // passkeyMessage is a passkey as its owner sees it.
 func passkeyMessage(row authdb.AuthPasskey) *authv1.Passkey {
-	p := &authv1.Passkey{Id: base64.RawURLEncoding.EncodeToString(row.CredentialID), Name: row.Name, CreatedAt: timestamppb.New(row.CreatedAt)}
-	if row.LastUsedAt != nil {
-		p.LastUsedAt = timestamppb.New(*row.LastUsedAt)
+	return &authv1.Passkey{
+		Id: base64.RawURLEncoding.EncodeToString(row.CredentialID), Name: row.Name,
+		CreatedAt: timestamppb.New(row.CreatedAt), LastUsedAt: timestampOf(row.LastUsedAt),
 	}
-	return p
 }
 
 // passkeyOwner is a person as WebAuthn sees them.

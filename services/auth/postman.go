@@ -114,10 +114,7 @@ func (p *Postman) SendAlert(ctx context.Context, person, event uuid.UUID, d Deli
 		zone = time.UTC
 	}
 	alert := letter.Alert{
-		Name: a.knownName(), Kind: letter.Kind(row.Kind), Time: row.CreatedAt.In(zone), Device: row.Device, Link: p.link(a, "/auth/reset", ""),
-	}
-	if row.Network != nil {
-		alert.Place = row.Network.String()
+		Name: a.knownName(), Kind: letter.Kind(row.Kind), Time: row.CreatedAt.In(zone), Device: row.Device, Place: networkText(row.Network), Link: p.link(a, "/auth/reset", ""),
 	}
 	return p.send(ctx, a, d.ID, alert)
 }

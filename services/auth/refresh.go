@@ -64,7 +64,7 @@ func (s *Service) exchange(ctx context.Context, tx pgx.Tx, presented refresh.Tok
 	if err != nil {
 		return nil, nil, fmt.Errorf("hold account: %w", err)
 	}
-	a := account(held)
+	a := account{AuthAccount: held}
 	row, err := q.LockSession(ctx, authdb.LockSessionParams{AccountID: a.AuthAccount.ID, ID: presented.Session})
 	if err != nil {
 		return nil, nil, fmt.Errorf("lock session: %w", err)

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -73,13 +74,19 @@ func (s *Service) ListSecurityEvents(ctx context.Context, req *authv1.ListSecuri
 		}
 	}
 	for _, row := range rows {
-		event := &authv1.SecurityEvent{Id: row.ID.String(), Kind: row.Kind, CreatedAt: timestamppb.New(row.CreatedAt), Device: row.Device}
-		if row.Network != nil {
-			event.Network = row.Network.String()
-		}
-		res.Events = append(res.Events, event)
+		res.Events = append(res.Events, &authv1.SecurityEvent{
+			Id: row.ID.String(), Kind: row.Kind, CreatedAt: timestamppb.New(row.CreatedAt), Device: row.Device, Network: networkText(row.Network),
+		})
 	}
 	return res, nil
+}
+
+// networkText is a network as people read it; empty where none is known.
+func networkText(network *netip.Prefix) string {
+	if network == nil {
+		return ""
+	}
+	return network.String()
 }
 
 const defaultPageSize = 20

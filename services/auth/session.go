@@ -161,23 +161,19 @@ func (s *Service) ListSessions(ctx context.Context, _ *authv1.ListSessionsReques
 	}
 	res := &authv1.ListSessionsResponse{}
 	for _, row := range rows {
-		session := &authv1.Session{
+		res.Sessions = append(res.Sessions, &authv1.Session{
 			Id: row.ID.String(), Device: row.Device, CreatedAt: timestamppb.New(row.CreatedAt), LastSeenAt: timestamppb.New(row.LastSeenAt),
-			Current: row.ID == caller.SessionID, SecondFactor: row.SecondFactor,
-		}
-		if row.Network != nil {
-			session.Network = row.Network.String()
-		}
-		res.Sessions = append(res.Sessions, session)
+			Current: row.ID == caller.SessionID, SecondFactor: row.SecondFactor, Network: networkText(row.Network),
+		})
 	}
 	return res, nil
 }
 
 // RevokeSession ends one session of the caller. Faults: NotFound, also for somebody else's.
 func (s *Service) RevokeSession(ctx context.Context, req *authv1.RevokeSessionRequest) (*authv1.RevokeSessionResponse, error) {
-	id, err := uuid.Parse(req.GetSessionId())
+	id, err := parseID("sessionId", req.GetSessionId())
 	if err != nil {
-		return nil, fault.Invalid("sessionId must be a UUID").WithField("sessionId", "must be a UUID")
+		return nil, err
 	}
 	n, err := authdb.New(s.Pool).EndSession(ctx, authdb.EndSessionParams{
 		AccountID: identity.CallerFrom(ctx).UserID, ID: id, Now: s.now(), Reason: "revoked",

@@ -103,7 +103,7 @@ func (m *Admin) createStaff(ctx context.Context, tx pgx.Tx, n NewStaff, email, h
 	if err != nil {
 		return uuid.Nil, false, err
 	}
-	if err := m.trustworthy(ctx, q, id); err != nil {
+	if err := m.trustworthy(before); err != nil {
 		return uuid.Nil, false, err
 	}
 	for _, role := range n.Roles {

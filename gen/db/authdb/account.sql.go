@@ -216,33 +216,26 @@ func (q *Queries) ShareAccount(ctx context.Context, id uuid.UUID) (uuid.UUID, er
 }
 
 const shareAccountOfSession = `-- name: ShareAccountOfSession :one
-SELECT a.id, a.email, a.email_verified_at, a.password_hash, a.password_set_at, a.display_name, a.locale, a.time_zone, a.state, a.demo, a.created_at, a.outdated_at, ARRAY[]::text[] AS roles
-FROM auth.sessions s JOIN auth.accounts a ON a.id = s.account_id WHERE s.id = $1 FOR SHARE OF a
+SELECT a.id, a.email, a.email_verified_at, a.password_hash, a.password_set_at, a.display_name, a.locale, a.time_zone, a.state, a.demo, a.created_at, a.outdated_at FROM auth.sessions s JOIN auth.accounts a ON a.id = s.account_id WHERE s.id = $1 FOR SHARE OF a
 `
 
-type ShareAccountOfSessionRow struct {
-	AuthAccount AuthAccount
-	Roles       []string
-}
-
 // As ShareAccount, for the session of a refresh token, which names no person.
-func (q *Queries) ShareAccountOfSession(ctx context.Context, sessionID uuid.UUID) (ShareAccountOfSessionRow, error) {
+func (q *Queries) ShareAccountOfSession(ctx context.Context, sessionID uuid.UUID) (AuthAccount, error) {
 	row := q.db.QueryRow(ctx, shareAccountOfSession, sessionID)
-	var i ShareAccountOfSessionRow
+	var i AuthAccount
 	err := row.Scan(
-		&i.AuthAccount.ID,
-		&i.AuthAccount.Email,
-		&i.AuthAccount.EmailVerifiedAt,
-		&i.AuthAccount.PasswordHash,
-		&i.AuthAccount.PasswordSetAt,
-		&i.AuthAccount.DisplayName,
-		&i.AuthAccount.Locale,
-		&i.AuthAccount.TimeZone,
-		&i.AuthAccount.State,
-		&i.AuthAccount.Demo,
-		&i.AuthAccount.CreatedAt,
-		&i.AuthAccount.OutdatedAt,
-		&i.Roles,
+		&i.ID,
+		&i.Email,
+		&i.EmailVerifiedAt,
+		&i.PasswordHash,
+		&i.PasswordSetAt,
+		&i.DisplayName,
+		&i.Locale,
+		&i.TimeZone,
+		&i.State,
+		&i.Demo,
+		&i.CreatedAt,
+		&i.OutdatedAt,
 	)
 	return i, err
 }

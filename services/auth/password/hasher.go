@@ -2,12 +2,15 @@ package password
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	"golang.org/x/crypto/argon2"
 
 	"github.com/mindspace-app/mindspace/platform/fault"
 )
@@ -55,11 +58,15 @@ func New(params argon2id.Params, concurrency int) (*Hasher, error) {
 	if concurrency <= 0 {
 		concurrency = runtime.GOMAXPROCS(0)
 	}
-	dummy, err := argon2id.CreateHash("", &params)
-	if err != nil {
-		return nil, fmt.Errorf("password: make the hash that no password matches: %w", err)
-	}
-	return &Hasher{params: params, dummy: dummy, turns: make(chan struct{}, concurrency)}, nil
+	return &Hasher{params: params, dummy: unmatched(params), turns: make(chan struct{}, concurrency)}, nil
+}
+
+// unmatched writes a hash that no password has: its key is random, so nothing has to be hashed for it.
+func unmatched(p argon2id.Params) string {
+	random := make([]byte, p.SaltLength+p.KeyLength)
+	_, _ = rand.Read(random) // never fails: it ends the program instead
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.Memory, p.Iterations, p.Parallelism,
+		base64.RawStdEncoding.EncodeToString(random[:p.SaltLength]), base64.RawStdEncoding.EncodeToString(random[p.SaltLength:]))
 }
 
 // Hash gives the hash to store, in the PHC string format with its parameters and a salt of its own.
