@@ -62,7 +62,8 @@ func login(t *testing.T, p *program, email string) *authv1.Tokens {
 func two(t *testing.T) (a, b *program, redis *line) {
 	t.Helper()
 	redis, redisURL := newLine(t, redistest.New(t))
-	env := []string{"DATABASE_URL=" + pgtest.Empty(t), "REDIS_URL=" + redisURL}
+	// These tests ask for more than one address may: what they look at are the limits of methods.
+	env := []string{"DATABASE_URL=" + pgtest.Empty(t), "REDIS_URL=" + redisURL, "ADDRESS_PER_SECOND=10000"}
 	start := func() *program {
 		p := run(t, env, "up", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--data="+folder(t))
 		await(t, p, "up to be ready", func() bool {
@@ -226,10 +227,13 @@ func both(t *testing.T, n int, a, b *program, call func(p *program, n int)) {
 func within(t *testing.T, patience time.Duration, condition func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(25 * time.Millisecond) // asking without a pause would use up what the address may ask
+	defer tick.Stop()
 	for !condition() {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %v", patience)
 		}
+		<-tick.C
 	}
 }
 
