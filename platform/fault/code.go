@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
@@ -110,6 +111,24 @@ func FromClient(err error) error {
 		e.addDetail(detail)
 	}
 	return e
+}
+
+// InField renames fields for a caller whose own request holds what it passed on under another name: InField(err, "account", "user") makes
+// user.timeZone of account.timeZone. Any other error comes back as it is.
+func InField(err error, theirs, ours string) error {
+	e, ok := As(err)
+	if !ok {
+		return err
+	}
+	renamed := *e
+	renamed.fields = nil
+	for _, f := range e.fields {
+		if rest, found := strings.CutPrefix(f.Path, theirs+"."); found {
+			f.Path = ours + "." + rest
+		}
+		renamed.fields = append(renamed.fields, f)
+	}
+	return &renamed
 }
 
 func (e *Error) addDetail(detail *connect.ErrorDetail) {

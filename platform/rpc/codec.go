@@ -21,26 +21,41 @@ import (
 )
 
 // codecs are the encodings that every port of ours speaks: protobuf, and JSON that is strict where a health profile is inside.
-func codecs() []connect.Codec {
-	return []connect.Codec{connectproto.NewBinaryCodec(), newJSONCodec()}
+func codecs(encodings *Encodings) []connect.Codec {
+	return []connect.Codec{connectproto.NewBinaryCodec(), newJSONCodec(encodings)}
 }
 
-// jsonCodec is Connect's JSON codec, with two changes: unknown fields are refused in messages that carry a health profile,
-// and what does not parse is a fault that says so in plain words.
+// jsonCodec is Connect's JSON codec, with three changes: unknown fields are refused in messages that carry a health profile,
+// what does not parse is a fault that says so in plain words, and the JSON of messages that are sent again is kept.
 type jsonCodec struct {
 	*connectproto.JSONCodec
-	strict protojson.UnmarshalOptions
-	marked sync.Map // full name of a message → whether it carries a profile
+	encodings *Encodings
+	strict    protojson.UnmarshalOptions
+	marked    sync.Map // full name of a message → whether it carries a profile
 	// buffers hold bodies while they are parsed; what is parsed out of them is copied.
 	buffers sync.Pool
 }
 
 var _ connect.StableCodec = (*jsonCodec)(nil)
 
-func newJSONCodec() *jsonCodec {
-	c := &jsonCodec{JSONCodec: connectproto.NewJSONCodec()}
+func newJSONCodec(encodings *Encodings) *jsonCodec {
+	c := &jsonCodec{JSONCodec: connectproto.NewJSONCodec(), encodings: encodings}
 	c.buffers.New = func() any { return new(bytes.Buffer) }
 	return c
+}
+
+// MarshalWrite writes one message.
+func (c *jsonCodec) MarshalWrite(ctx context.Context, dst io.Writer, msg any) error {
+	if m, ok := msg.(proto.Message); ok {
+		if json, kept, err := c.encodings.get(m, c.MarshalOptions.Marshal); kept {
+			if err != nil {
+				return err
+			}
+			_, err = dst.Write(json)
+			return err
+		}
+	}
+	return c.JSONCodec.MarshalWrite(ctx, dst, msg)
 }
 
 // release takes a buffer back, wiped of what a health profile may have left, unless it has grown large.
@@ -67,6 +82,10 @@ func (c *jsonCodec) UnmarshalRead(_ context.Context, src io.Reader, msg any) err
 	}
 	if body.Len() == 0 {
 		return fault.Invalid("the body is empty: send a JSON object, {} at least").WithReason("BODY_MALFORMED")
+	}
+	if body.String() == "{}" {
+		proto.Reset(m) // as most requests of one's own data are
+		return nil
 	}
 	options := c.UnmarshalOptions
 	if c.carriesProfile(m.ProtoReflect().Descriptor()) {

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -86,6 +87,23 @@ func TestViolationsNameJSONFields(t *testing.T) {
 				t.Errorf("reason = %q", reason(t, err))
 			}
 		})
+	}
+}
+
+// A rule about several fields stands on their message; its id says which field is to blame.
+func TestMessageRulesNameFields(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	_, err := r.client("").Public(t.Context(), &probev1.PublicRequest{ManyThings: []*probev1.Thing{
+		{WeightKg: 5, Box: &probev1.Box{BoxKg: 4}}, {WeightKg: 3, Box: &probev1.Box{BoxKg: 4}}, {WeightKg: 3, Box: &probev1.Box{BoxKg: -1}}, {WeightKg: 3000},
+	}})
+	got := map[string]string{}
+	for _, v := range detail[*errdetails.BadRequest](t, err).GetFieldViolations() {
+		got[v.GetField()] = v.GetReason()
+	}
+	want := map[string]string{"manyThings[1].weightKg": "weight_kg.too_light", "manyThings[2].box.boxKg": "box.box_kg.negative", "manyThings[3]": "whole.too_heavy"}
+	if !maps.Equal(got, want) {
+		t.Errorf("violations = %v, want %v", got, want)
 	}
 }
 

@@ -33,7 +33,7 @@ func (s *Server) MountPublic(mux *http.ServeMux, compressors ...connect.Compress
 		}
 	}
 	connecthttp.Mount(publicMux{mux: gateway.Procedures(mux), hidden: hidden, errors: connecthttp.NewErrorWriter()}, s.Server,
-		connecthttp.WithCodecs(codecs()...),
+		connecthttp.WithCodecs(codecs(s.encodings)...),
 		connecthttp.WithCompressors(compressors...),
 		connecthttp.WithCompressMinBytes(compressMinBytes),
 		connecthttp.WithReadMaxBytes(maxMessageBytes),

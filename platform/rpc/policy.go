@@ -24,22 +24,22 @@ import (
 // rule is a method's policy, read once from its descriptor.
 type rule struct {
 	// name is the method's: its procedure without the slash in front.
-	name                           string
-	public, user, partner, service bool
-	roles                          []policyv1.Role
-	perUser, perAddress            limit.Quota
-	audit                          bool
-	idempotencyKey                 bool
+	name                                      string
+	public, user, partner, service, forwarded bool
+	roles                                     []policyv1.Role
+	perUser, perAddress                       limit.Quota
+	audit                                     bool
+	idempotencyKey                            bool
 }
 
-// onlyServices tells that nobody but services of ours may call: such a method has no route on the public port.
+// onlyServices tells that nobody but services of ours may call, for themselves or for a person: such a method has no route on the public port.
 func (r *rule) onlyServices() bool {
-	return r.service && !r.public && !r.user && !r.partner && len(r.roles) == 0
+	return (r.service || r.forwarded) && !r.public && !r.user && !r.partner && len(r.roles) == 0
 }
 
 // onlyPublic tells that the method is for everybody alike: it has nothing that is for some callers alone.
 func (r *rule) onlyPublic() bool {
-	return r.public && !r.user && !r.partner && !r.service && len(r.roles) == 0
+	return r.public && !r.user && !r.partner && !r.service && !r.forwarded && len(r.roles) == 0
 }
 
 // permit gives nil when the caller may call.
@@ -49,7 +49,7 @@ func (r *rule) permit(caller identity.Caller) error {
 		return nil
 	case caller.Anonymous():
 		return fault.Unauthenticated("sign in first: this call needs a bearer token").WithReason("CREDENTIAL_MISSING")
-	case r.user && caller.UserID != uuid.Nil && caller.Partner == "" && caller.Service == "",
+	case (r.user || r.forwarded) && caller.UserID != uuid.Nil && caller.Partner == "" && caller.Service == "",
 		r.partner && caller.Partner != "" && r.inScope(caller.Scopes),
 		r.service && caller.Service != "",
 		caller.HasAnyRole(r.roles...):
@@ -88,6 +88,8 @@ func parseRule(spec connect.Spec) (*rule, error) {
 			r.partner = true
 		case policyv1.Access_ACCESS_SERVICE:
 			r.service = true
+		case policyv1.Access_ACCESS_FORWARDED:
+			r.forwarded = true
 		default:
 			return nil, fmt.Errorf("%s: access %v means nothing", spec.Procedure, access)
 		}

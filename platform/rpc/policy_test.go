@@ -43,17 +43,21 @@ func TestWhoMayCall(t *testing.T) {
 			_, err := c.Service(ctx, &probev1.ServiceRequest{})
 			return err
 		},
+		"forwarded": func(ctx context.Context, c probev1connect.ProbeServiceClient) error {
+			_, err := c.Forwarded(ctx, &probev1.ForwardedRequest{})
+			return err
+		},
 	}
 	const ok, unauthenticated, denied, unknown = connect.Code(0), connect.CodeUnauthenticated, connect.CodePermissionDenied, connect.CodeUnimplemented
 	want := map[string]map[string]connect.Code{ // token → method → code
-		"":         {"public": ok, "either": ok, "user": unauthenticated, "staff": unauthenticated, "partner": unauthenticated, "service": unknown},
-		"user":     {"public": ok, "either": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown},
-		"editor":   {"public": ok, "either": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown},
-		"admin":    {"public": ok, "either": ok, "user": ok, "staff": ok, "partner": denied, "service": unknown},
-		"roleless": {"public": ok, "either": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown},
-		"partner":  {"public": ok, "either": ok, "user": denied, "staff": denied, "partner": ok, "service": unknown},
-		"service":  {"public": ok, "either": ok, "user": denied, "staff": denied, "partner": denied, "service": unknown},
-		"forged":   {"public": ok, "either": unauthenticated, "user": unauthenticated, "staff": unauthenticated, "partner": unauthenticated, "service": unknown},
+		"":         {"public": ok, "either": ok, "user": unauthenticated, "staff": unauthenticated, "partner": unauthenticated, "service": unknown, "forwarded": unknown},
+		"user":     {"public": ok, "either": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown, "forwarded": unknown},
+		"editor":   {"public": ok, "either": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown, "forwarded": unknown},
+		"admin":    {"public": ok, "either": ok, "user": ok, "staff": ok, "partner": denied, "service": unknown, "forwarded": unknown},
+		"roleless": {"public": ok, "either": ok, "user": ok, "staff": denied, "partner": denied, "service": unknown, "forwarded": unknown},
+		"partner":  {"public": ok, "either": ok, "user": denied, "staff": denied, "partner": ok, "service": unknown, "forwarded": unknown},
+		"service":  {"public": ok, "either": ok, "user": denied, "staff": denied, "partner": denied, "service": unknown, "forwarded": unknown},
+		"forged":   {"public": ok, "either": unauthenticated, "user": unauthenticated, "staff": unauthenticated, "partner": unauthenticated, "service": unknown, "forwarded": unknown},
 	}
 	for token, methods := range want {
 		for method, code := range methods {
@@ -81,6 +85,13 @@ func TestServiceMethodsAnswerInProcessOnly(t *testing.T) {
 		_, err := client.Service(ctx, &probev1.ServiceRequest{})
 		if want == 0 && err != nil || want != 0 && connect.CodeOf(err) != want {
 			t.Errorf("token %q: got %v, want code %v", token, err, want)
+		}
+	}
+	for token, want := range map[string]connect.Code{"": connect.CodeUnauthenticated, "user": 0, "service": connect.CodePermissionDenied, "partner": connect.CodePermissionDenied} {
+		ctx := identity.WithCaller(t.Context(), identity.Caller{Credential: token})
+		_, err := client.Forwarded(ctx, &probev1.ForwardedRequest{})
+		if want == 0 && err != nil || want != 0 && connect.CodeOf(err) != want {
+			t.Errorf("forwarded token %q: got %v, want code %v", token, err, want)
 		}
 	}
 }

@@ -85,6 +85,10 @@ func (p *probe) Service(context.Context, *probev1.ServiceRequest) (*probev1.Serv
 	return &probev1.ServiceResponse{}, nil
 }
 
+func (p *probe) Forwarded(context.Context, *probev1.ForwardedRequest) (*probev1.ForwardedResponse, error) {
+	return &probev1.ForwardedResponse{}, nil
+}
+
 func (p *probe) Keyed(ctx context.Context, _ *probev1.KeyedRequest) (*probev1.KeyedResponse, error) {
 	n := p.runs.Add(1)
 	if p.hold != nil {

@@ -34,6 +34,8 @@ type Options struct {
 	LimitScale float64
 	// Answers keeps the first answer to calls with an Idempotency-Key.
 	Answers *Answers
+	// Encodings keeps the JSON of answers that are sent again; see [Encodings.Keep].
+	Encodings *Encodings
 	// UnaryTimeout bounds unary calls; 0 means [DefaultUnaryTimeout].
 	UnaryTimeout time.Duration
 	// Draining ends when the process is about to stop: streams then end too, telling their callers to reconnect. Nil never does.
@@ -43,7 +45,8 @@ type Options struct {
 // Server dispatches calls to the services registered on it, through the chain.
 type Server struct {
 	*connect.Server
-	policies *policies
+	policies  *policies
+	encodings *Encodings
 }
 
 // NewServer builds the chain of flow 1, outermost first.
@@ -69,7 +72,7 @@ func NewServer(o Options) (*Server, error) {
 		idempotent(p, o.Answers),
 		watchAudit(p, o.Logger),
 	)
-	return &Server{Server: connect.NewServer(chain...), policies: p}, nil
+	return &Server{Server: connect.NewServer(chain...), policies: p, encodings: o.Encodings}, nil
 }
 
 // Check names every registered method without a usable policy rule. The program does not start with one.

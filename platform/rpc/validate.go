@@ -53,7 +53,7 @@ func validationFault(msg proto.Message, err error) error {
 	fields := make([]fault.Field, 0, len(invalid.Violations))
 	for _, v := range invalid.Violations {
 		fields = append(fields, fault.Field{
-			Path:        jsonPath(msg.ProtoReflect().Descriptor(), v.Proto.GetField()),
+			Path:        violationPath(msg.ProtoReflect().Descriptor(), v.Proto),
 			Description: v.Proto.GetMessage(),
 			Reason:      v.Proto.GetRuleId(),
 		})
@@ -74,8 +74,36 @@ func sentence(fields []fault.Field) string {
 	return strings.Join(parts, "; ")
 }
 
-// jsonPath writes a field path in JSON names, for example "profile.labs[0].unit".
-func jsonPath(message protoreflect.MessageDescriptor, path *validate.FieldPath) string {
+// violationPath is the path of the field that breaks a rule. A CEL rule about several fields stands on their message, and its violation
+// names the message only: which field is to blame is then what the rule's id begins with, as "weight_kg.implausible" or
+// "pregnancy.trimester.not_pregnant". An id that begins with no field leaves the message to blame.
+func violationPath(message protoreflect.MessageDescriptor, v *validate.Violation) string {
+	path, within := jsonPath(message, v.GetField())
+	if len(v.GetRule().GetElements()) > 0 {
+		return path // the rule of a field; those of a message come without a path of their own
+	}
+	for name := range strings.SplitSeq(v.GetRuleId(), ".") {
+		if within == nil {
+			break
+		}
+		field := within.Fields().ByName(protoreflect.Name(name))
+		if field == nil {
+			break
+		}
+		if path != "" {
+			path += "."
+		}
+		path += field.JSONName()
+		within = field.Message()
+		if field.IsList() || field.IsMap() {
+			break
+		}
+	}
+	return path
+}
+
+// jsonPath writes a field path in JSON names, for example "profile.labs[0].unit", and gives the message that it ends at, nil for a scalar.
+func jsonPath(message protoreflect.MessageDescriptor, path *validate.FieldPath) (string, protoreflect.MessageDescriptor) {
 	var b strings.Builder
 	for _, element := range path.GetElements() {
 		name := element.GetFieldName()
@@ -93,7 +121,7 @@ func jsonPath(message protoreflect.MessageDescriptor, path *validate.FieldPath) 
 		b.WriteString(name)
 		writeSubscript(&b, element)
 	}
-	return b.String()
+	return b.String(), message
 }
 
 // elementMessage is the message that a path goes on in below the field: of the value for a map, nil for a scalar.

@@ -39,6 +39,8 @@ const (
 	Access_ACCESS_PARTNER Access = 3
 	// Another service of this system. A method for nobody else has no route on the public port.
 	Access_ACCESS_SERVICE Access = 4
+	// Another service of this system that acts for a signed-in person, with that person's own token. Such a method has no route on the public port either.
+	Access_ACCESS_FORWARDED Access = 5
 )
 
 // Enum value maps for Access.
@@ -49,6 +51,7 @@ var (
 		2: "ACCESS_USER",
 		3: "ACCESS_PARTNER",
 		4: "ACCESS_SERVICE",
+		5: "ACCESS_FORWARDED",
 	}
 	Access_value = map[string]int32{
 		"ACCESS_UNSPECIFIED": 0,
@@ -56,6 +59,7 @@ var (
 		"ACCESS_USER":        2,
 		"ACCESS_PARTNER":     3,
 		"ACCESS_SERVICE":     4,
+		"ACCESS_FORWARDED":   5,
 	}
 )
 
@@ -338,13 +342,14 @@ const file_mindspace_policy_v1_policy_proto_rawDesc = "" +
 	"\x05roles\x18\x02 \x03(\x0e2\x19.mindspace.policy.v1.RoleR\x05roles\x120\n" +
 	"\x05limit\x18\x03 \x01(\v2\x1a.mindspace.policy.v1.LimitR\x05limit\x12\x14\n" +
 	"\x05audit\x18\x04 \x01(\bR\x05audit\x12'\n" +
-	"\x0fidempotency_key\x18\x05 \x01(\bR\x0eidempotencyKey*l\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\bR\x0eidempotencyKey*\x82\x01\n" +
 	"\x06Access\x12\x16\n" +
 	"\x12ACCESS_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rACCESS_PUBLIC\x10\x01\x12\x0f\n" +
 	"\vACCESS_USER\x10\x02\x12\x12\n" +
 	"\x0eACCESS_PARTNER\x10\x03\x12\x12\n" +
-	"\x0eACCESS_SERVICE\x10\x04*x\n" +
+	"\x0eACCESS_SERVICE\x10\x04\x12\x14\n" +
+	"\x10ACCESS_FORWARDED\x10\x05*x\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_EDITOR\x10\x01\x12\x15\n" +

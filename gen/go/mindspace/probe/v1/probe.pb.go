@@ -155,11 +155,13 @@ func (x *PublicRequest) GetManyThings() []*Thing {
 	return nil
 }
 
-// Thing is a nested message with a rule.
+// Thing is a nested message with a rule, and with rules about several fields.
 type Thing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Weight in kilograms, positive.
-	WeightKg      float64 `protobuf:"fixed64,1,opt,name=weight_kg,json=weightKg,proto3" json:"weight_kg,omitempty"`
+	WeightKg float64 `protobuf:"fixed64,1,opt,name=weight_kg,json=weightKg,proto3" json:"weight_kg,omitempty"`
+	// What it is packed in.
+	Box           *Box `protobuf:"bytes,2,opt,name=box,proto3" json:"box,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -201,6 +203,59 @@ func (x *Thing) GetWeightKg() float64 {
 	return 0
 }
 
+func (x *Thing) GetBox() *Box {
+	if x != nil {
+		return x.Box
+	}
+	return nil
+}
+
+// Box is what a thing is packed in.
+type Box struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Weight in kilograms.
+	BoxKg         float64 `protobuf:"fixed64,1,opt,name=box_kg,json=boxKg,proto3" json:"box_kg,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Box) Reset() {
+	*x = Box{}
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Box) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Box) ProtoMessage() {}
+
+func (x *Box) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Box.ProtoReflect.Descriptor instead.
+func (*Box) Descriptor() ([]byte, []int) {
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Box) GetBoxKg() float64 {
+	if x != nil {
+		return x.BoxKg
+	}
+	return 0
+}
+
 // PublicResponse has the text.
 type PublicResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -212,7 +267,7 @@ type PublicResponse struct {
 
 func (x *PublicResponse) Reset() {
 	*x = PublicResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[4]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -224,7 +279,7 @@ func (x *PublicResponse) String() string {
 func (*PublicResponse) ProtoMessage() {}
 
 func (x *PublicResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[4]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -237,7 +292,7 @@ func (x *PublicResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublicResponse.ProtoReflect.Descriptor instead.
 func (*PublicResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{4}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PublicResponse) GetText() string {
@@ -256,7 +311,7 @@ type EitherRequest struct {
 
 func (x *EitherRequest) Reset() {
 	*x = EitherRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[5]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -268,7 +323,7 @@ func (x *EitherRequest) String() string {
 func (*EitherRequest) ProtoMessage() {}
 
 func (x *EitherRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[5]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -281,7 +336,7 @@ func (x *EitherRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EitherRequest.ProtoReflect.Descriptor instead.
 func (*EitherRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{5}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{6}
 }
 
 // EitherResponse tells who called.
@@ -295,7 +350,7 @@ type EitherResponse struct {
 
 func (x *EitherResponse) Reset() {
 	*x = EitherResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[6]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -307,7 +362,7 @@ func (x *EitherResponse) String() string {
 func (*EitherResponse) ProtoMessage() {}
 
 func (x *EitherResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[6]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -320,7 +375,7 @@ func (x *EitherResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EitherResponse.ProtoReflect.Descriptor instead.
 func (*EitherResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{6}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *EitherResponse) GetUserId() string {
@@ -339,7 +394,7 @@ type UserRequest struct {
 
 func (x *UserRequest) Reset() {
 	*x = UserRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[7]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -351,7 +406,7 @@ func (x *UserRequest) String() string {
 func (*UserRequest) ProtoMessage() {}
 
 func (x *UserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[7]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -364,7 +419,7 @@ func (x *UserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserRequest.ProtoReflect.Descriptor instead.
 func (*UserRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{7}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{8}
 }
 
 // UserResponse tells who called.
@@ -378,7 +433,7 @@ type UserResponse struct {
 
 func (x *UserResponse) Reset() {
 	*x = UserResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -390,7 +445,7 @@ func (x *UserResponse) String() string {
 func (*UserResponse) ProtoMessage() {}
 
 func (x *UserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -403,7 +458,7 @@ func (x *UserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserResponse.ProtoReflect.Descriptor instead.
 func (*UserResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{8}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UserResponse) GetUserId() string {
@@ -424,7 +479,7 @@ type StaffRequest struct {
 
 func (x *StaffRequest) Reset() {
 	*x = StaffRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -436,7 +491,7 @@ func (x *StaffRequest) String() string {
 func (*StaffRequest) ProtoMessage() {}
 
 func (x *StaffRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -449,7 +504,7 @@ func (x *StaffRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StaffRequest.ProtoReflect.Descriptor instead.
 func (*StaffRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{9}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StaffRequest) GetRecord() bool {
@@ -468,7 +523,7 @@ type StaffResponse struct {
 
 func (x *StaffResponse) Reset() {
 	*x = StaffResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +535,7 @@ func (x *StaffResponse) String() string {
 func (*StaffResponse) ProtoMessage() {}
 
 func (x *StaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +548,7 @@ func (x *StaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StaffResponse.ProtoReflect.Descriptor instead.
 func (*StaffResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{10}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{11}
 }
 
 // PartnerRequest holds nothing.
@@ -505,7 +560,7 @@ type PartnerRequest struct {
 
 func (x *PartnerRequest) Reset() {
 	*x = PartnerRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +572,7 @@ func (x *PartnerRequest) String() string {
 func (*PartnerRequest) ProtoMessage() {}
 
 func (x *PartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +585,7 @@ func (x *PartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerRequest.ProtoReflect.Descriptor instead.
 func (*PartnerRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{11}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{12}
 }
 
 // PartnerResponse holds nothing.
@@ -542,7 +597,7 @@ type PartnerResponse struct {
 
 func (x *PartnerResponse) Reset() {
 	*x = PartnerResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -554,7 +609,7 @@ func (x *PartnerResponse) String() string {
 func (*PartnerResponse) ProtoMessage() {}
 
 func (x *PartnerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -567,7 +622,81 @@ func (x *PartnerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerResponse.ProtoReflect.Descriptor instead.
 func (*PartnerResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{12}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{13}
+}
+
+// ForwardedRequest is empty.
+type ForwardedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForwardedRequest) Reset() {
+	*x = ForwardedRequest{}
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForwardedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForwardedRequest) ProtoMessage() {}
+
+func (x *ForwardedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForwardedRequest.ProtoReflect.Descriptor instead.
+func (*ForwardedRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{14}
+}
+
+// ForwardedResponse is empty.
+type ForwardedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForwardedResponse) Reset() {
+	*x = ForwardedResponse{}
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForwardedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForwardedResponse) ProtoMessage() {}
+
+func (x *ForwardedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForwardedResponse.ProtoReflect.Descriptor instead.
+func (*ForwardedResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{15}
 }
 
 // ServiceRequest holds nothing.
@@ -579,7 +708,7 @@ type ServiceRequest struct {
 
 func (x *ServiceRequest) Reset() {
 	*x = ServiceRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -591,7 +720,7 @@ func (x *ServiceRequest) String() string {
 func (*ServiceRequest) ProtoMessage() {}
 
 func (x *ServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -604,7 +733,7 @@ func (x *ServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceRequest.ProtoReflect.Descriptor instead.
 func (*ServiceRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{13}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{16}
 }
 
 // ServiceResponse holds nothing.
@@ -616,7 +745,7 @@ type ServiceResponse struct {
 
 func (x *ServiceResponse) Reset() {
 	*x = ServiceResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +757,7 @@ func (x *ServiceResponse) String() string {
 func (*ServiceResponse) ProtoMessage() {}
 
 func (x *ServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +770,7 @@ func (x *ServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceResponse.ProtoReflect.Descriptor instead.
 func (*ServiceResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{14}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{17}
 }
 
 // KeyedRequest has what makes two requests differ.
@@ -655,7 +784,7 @@ type KeyedRequest struct {
 
 func (x *KeyedRequest) Reset() {
 	*x = KeyedRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -667,7 +796,7 @@ func (x *KeyedRequest) String() string {
 func (*KeyedRequest) ProtoMessage() {}
 
 func (x *KeyedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -680,7 +809,7 @@ func (x *KeyedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyedRequest.ProtoReflect.Descriptor instead.
 func (*KeyedRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{15}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *KeyedRequest) GetText() string {
@@ -701,7 +830,7 @@ type KeyedResponse struct {
 
 func (x *KeyedResponse) Reset() {
 	*x = KeyedResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -713,7 +842,7 @@ func (x *KeyedResponse) String() string {
 func (*KeyedResponse) ProtoMessage() {}
 
 func (x *KeyedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -726,7 +855,7 @@ func (x *KeyedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyedResponse.ProtoReflect.Descriptor instead.
 func (*KeyedResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{16}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *KeyedResponse) GetRun() int32 {
@@ -747,7 +876,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -759,7 +888,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -772,7 +901,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{17}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Profile) GetMedications() []string {
@@ -793,7 +922,7 @@ type ProfileRequest struct {
 
 func (x *ProfileRequest) Reset() {
 	*x = ProfileRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -805,7 +934,7 @@ func (x *ProfileRequest) String() string {
 func (*ProfileRequest) ProtoMessage() {}
 
 func (x *ProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -818,7 +947,7 @@ func (x *ProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileRequest.ProtoReflect.Descriptor instead.
 func (*ProfileRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{18}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ProfileRequest) GetProfile() *Profile {
@@ -839,7 +968,7 @@ type ProfileResponse struct {
 
 func (x *ProfileResponse) Reset() {
 	*x = ProfileResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +980,7 @@ func (x *ProfileResponse) String() string {
 func (*ProfileResponse) ProtoMessage() {}
 
 func (x *ProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +993,7 @@ func (x *ProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileResponse.ProtoReflect.Descriptor instead.
 func (*ProfileResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{19}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ProfileResponse) GetMedications() int32 {
@@ -885,7 +1014,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[20]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +1026,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[20]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +1039,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{20}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *WatchRequest) GetCount() int32 {
@@ -931,7 +1060,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[21]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1072,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[21]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1085,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{21}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WatchResponse) GetNumber() int32 {
@@ -977,9 +1106,15 @@ const file_mindspace_probe_v1_probe_proto_rawDesc = "" +
 	"\x04text\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\n" +
 	"R\x04text\x12:\n" +
 	"\vmany_things\x18\x02 \x03(\v2\x19.mindspace.probe.v1.ThingR\n" +
-	"manyThings\"4\n" +
+	"manyThings\"\xef\x02\n" +
 	"\x05Thing\x12+\n" +
-	"\tweight_kg\x18\x01 \x01(\x01B\x0e\xbaH\v\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00R\bweightKg\"$\n" +
+	"\tweight_kg\x18\x01 \x01(\x01B\x0e\xbaH\v\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00R\bweightKg\x12)\n" +
+	"\x03box\x18\x02 \x01(\v2\x17.mindspace.probe.v1.BoxR\x03box:\x8d\x02\xbaH\x89\x02\x1ar\n" +
+	"\x13weight_kg.too_light\x12&must be at least the weight of the box\x1a3!has(this.box) || this.weight_kg >= this.box.box_kg\x1aU\n" +
+	"\x13box.box_kg.negative\x12\x14must not be negative\x1a(!has(this.box) || this.box.box_kg >= 0.0\x1a<\n" +
+	"\x0fwhole.too_heavy\x12\x10must be bearable\x1a\x17this.weight_kg < 1000.0\"\x1c\n" +
+	"\x03Box\x12\x15\n" +
+	"\x06box_kg\x18\x01 \x01(\x01R\x05boxKg\"$\n" +
 	"\x0ePublicResponse\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"\x0f\n" +
 	"\rEitherRequest\")\n" +
@@ -992,7 +1127,9 @@ const file_mindspace_probe_v1_probe_proto_rawDesc = "" +
 	"\x06record\x18\x01 \x01(\bR\x06record\"\x0f\n" +
 	"\rStaffResponse\"\x10\n" +
 	"\x0ePartnerRequest\"\x11\n" +
-	"\x0fPartnerResponse\"\x10\n" +
+	"\x0fPartnerResponse\"\x12\n" +
+	"\x10ForwardedRequest\"\x13\n" +
+	"\x11ForwardedResponse\"\x10\n" +
 	"\x0eServiceRequest\"\x11\n" +
 	"\x0fServiceResponse\"\"\n" +
 	"\fKeyedRequest\x12\x12\n" +
@@ -1008,7 +1145,7 @@ const file_mindspace_probe_v1_probe_proto_rawDesc = "" +
 	"\fWatchRequest\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\"'\n" +
 	"\rWatchResponse\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x05R\x06number2\xae\a\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number2\x91\b\n" +
 	"\fProbeService\x12X\n" +
 	"\x05Empty\x12 .mindspace.probe.v1.EmptyRequest\x1a!.mindspace.probe.v1.EmptyResponse\"\n" +
 	"\x8a\xb5\x18\x03\n" +
@@ -1029,7 +1166,9 @@ const file_mindspace_probe_v1_probe_proto_rawDesc = "" +
 	"\aPartner\x12\".mindspace.probe.v1.PartnerRequest\x1a#.mindspace.probe.v1.PartnerResponse\"\a\x8a\xb5\x18\x03\n" +
 	"\x01\x03\x12[\n" +
 	"\aService\x12\".mindspace.probe.v1.ServiceRequest\x1a#.mindspace.probe.v1.ServiceResponse\"\a\x8a\xb5\x18\x03\n" +
-	"\x01\x04\x12W\n" +
+	"\x01\x04\x12a\n" +
+	"\tForwarded\x12$.mindspace.probe.v1.ForwardedRequest\x1a%.mindspace.probe.v1.ForwardedResponse\"\a\x8a\xb5\x18\x03\n" +
+	"\x01\x05\x12W\n" +
 	"\x05Keyed\x12 .mindspace.probe.v1.KeyedRequest\x1a!.mindspace.probe.v1.KeyedResponse\"\t\x8a\xb5\x18\x05\n" +
 	"\x01\x02(\x01\x12[\n" +
 	"\aProfile\x12\".mindspace.probe.v1.ProfileRequest\x1a#.mindspace.probe.v1.ProfileResponse\"\a\x8a\xb5\x18\x03\n" +
@@ -1051,59 +1190,65 @@ func file_mindspace_probe_v1_probe_proto_rawDescGZIP() []byte {
 	return file_mindspace_probe_v1_probe_proto_rawDescData
 }
 
-var file_mindspace_probe_v1_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_mindspace_probe_v1_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_mindspace_probe_v1_probe_proto_goTypes = []any{
-	(*EmptyRequest)(nil),    // 0: mindspace.probe.v1.EmptyRequest
-	(*EmptyResponse)(nil),   // 1: mindspace.probe.v1.EmptyResponse
-	(*PublicRequest)(nil),   // 2: mindspace.probe.v1.PublicRequest
-	(*Thing)(nil),           // 3: mindspace.probe.v1.Thing
-	(*PublicResponse)(nil),  // 4: mindspace.probe.v1.PublicResponse
-	(*EitherRequest)(nil),   // 5: mindspace.probe.v1.EitherRequest
-	(*EitherResponse)(nil),  // 6: mindspace.probe.v1.EitherResponse
-	(*UserRequest)(nil),     // 7: mindspace.probe.v1.UserRequest
-	(*UserResponse)(nil),    // 8: mindspace.probe.v1.UserResponse
-	(*StaffRequest)(nil),    // 9: mindspace.probe.v1.StaffRequest
-	(*StaffResponse)(nil),   // 10: mindspace.probe.v1.StaffResponse
-	(*PartnerRequest)(nil),  // 11: mindspace.probe.v1.PartnerRequest
-	(*PartnerResponse)(nil), // 12: mindspace.probe.v1.PartnerResponse
-	(*ServiceRequest)(nil),  // 13: mindspace.probe.v1.ServiceRequest
-	(*ServiceResponse)(nil), // 14: mindspace.probe.v1.ServiceResponse
-	(*KeyedRequest)(nil),    // 15: mindspace.probe.v1.KeyedRequest
-	(*KeyedResponse)(nil),   // 16: mindspace.probe.v1.KeyedResponse
-	(*Profile)(nil),         // 17: mindspace.probe.v1.Profile
-	(*ProfileRequest)(nil),  // 18: mindspace.probe.v1.ProfileRequest
-	(*ProfileResponse)(nil), // 19: mindspace.probe.v1.ProfileResponse
-	(*WatchRequest)(nil),    // 20: mindspace.probe.v1.WatchRequest
-	(*WatchResponse)(nil),   // 21: mindspace.probe.v1.WatchResponse
+	(*EmptyRequest)(nil),      // 0: mindspace.probe.v1.EmptyRequest
+	(*EmptyResponse)(nil),     // 1: mindspace.probe.v1.EmptyResponse
+	(*PublicRequest)(nil),     // 2: mindspace.probe.v1.PublicRequest
+	(*Thing)(nil),             // 3: mindspace.probe.v1.Thing
+	(*Box)(nil),               // 4: mindspace.probe.v1.Box
+	(*PublicResponse)(nil),    // 5: mindspace.probe.v1.PublicResponse
+	(*EitherRequest)(nil),     // 6: mindspace.probe.v1.EitherRequest
+	(*EitherResponse)(nil),    // 7: mindspace.probe.v1.EitherResponse
+	(*UserRequest)(nil),       // 8: mindspace.probe.v1.UserRequest
+	(*UserResponse)(nil),      // 9: mindspace.probe.v1.UserResponse
+	(*StaffRequest)(nil),      // 10: mindspace.probe.v1.StaffRequest
+	(*StaffResponse)(nil),     // 11: mindspace.probe.v1.StaffResponse
+	(*PartnerRequest)(nil),    // 12: mindspace.probe.v1.PartnerRequest
+	(*PartnerResponse)(nil),   // 13: mindspace.probe.v1.PartnerResponse
+	(*ForwardedRequest)(nil),  // 14: mindspace.probe.v1.ForwardedRequest
+	(*ForwardedResponse)(nil), // 15: mindspace.probe.v1.ForwardedResponse
+	(*ServiceRequest)(nil),    // 16: mindspace.probe.v1.ServiceRequest
+	(*ServiceResponse)(nil),   // 17: mindspace.probe.v1.ServiceResponse
+	(*KeyedRequest)(nil),      // 18: mindspace.probe.v1.KeyedRequest
+	(*KeyedResponse)(nil),     // 19: mindspace.probe.v1.KeyedResponse
+	(*Profile)(nil),           // 20: mindspace.probe.v1.Profile
+	(*ProfileRequest)(nil),    // 21: mindspace.probe.v1.ProfileRequest
+	(*ProfileResponse)(nil),   // 22: mindspace.probe.v1.ProfileResponse
+	(*WatchRequest)(nil),      // 23: mindspace.probe.v1.WatchRequest
+	(*WatchResponse)(nil),     // 24: mindspace.probe.v1.WatchResponse
 }
 var file_mindspace_probe_v1_probe_proto_depIdxs = []int32{
 	3,  // 0: mindspace.probe.v1.PublicRequest.many_things:type_name -> mindspace.probe.v1.Thing
-	17, // 1: mindspace.probe.v1.ProfileRequest.profile:type_name -> mindspace.probe.v1.Profile
-	0,  // 2: mindspace.probe.v1.ProbeService.Empty:input_type -> mindspace.probe.v1.EmptyRequest
-	2,  // 3: mindspace.probe.v1.ProbeService.Public:input_type -> mindspace.probe.v1.PublicRequest
-	5,  // 4: mindspace.probe.v1.ProbeService.Either:input_type -> mindspace.probe.v1.EitherRequest
-	7,  // 5: mindspace.probe.v1.ProbeService.User:input_type -> mindspace.probe.v1.UserRequest
-	9,  // 6: mindspace.probe.v1.ProbeService.Staff:input_type -> mindspace.probe.v1.StaffRequest
-	11, // 7: mindspace.probe.v1.ProbeService.Partner:input_type -> mindspace.probe.v1.PartnerRequest
-	13, // 8: mindspace.probe.v1.ProbeService.Service:input_type -> mindspace.probe.v1.ServiceRequest
-	15, // 9: mindspace.probe.v1.ProbeService.Keyed:input_type -> mindspace.probe.v1.KeyedRequest
-	18, // 10: mindspace.probe.v1.ProbeService.Profile:input_type -> mindspace.probe.v1.ProfileRequest
-	20, // 11: mindspace.probe.v1.ProbeService.Watch:input_type -> mindspace.probe.v1.WatchRequest
-	1,  // 12: mindspace.probe.v1.ProbeService.Empty:output_type -> mindspace.probe.v1.EmptyResponse
-	4,  // 13: mindspace.probe.v1.ProbeService.Public:output_type -> mindspace.probe.v1.PublicResponse
-	6,  // 14: mindspace.probe.v1.ProbeService.Either:output_type -> mindspace.probe.v1.EitherResponse
-	8,  // 15: mindspace.probe.v1.ProbeService.User:output_type -> mindspace.probe.v1.UserResponse
-	10, // 16: mindspace.probe.v1.ProbeService.Staff:output_type -> mindspace.probe.v1.StaffResponse
-	12, // 17: mindspace.probe.v1.ProbeService.Partner:output_type -> mindspace.probe.v1.PartnerResponse
-	14, // 18: mindspace.probe.v1.ProbeService.Service:output_type -> mindspace.probe.v1.ServiceResponse
-	16, // 19: mindspace.probe.v1.ProbeService.Keyed:output_type -> mindspace.probe.v1.KeyedResponse
-	19, // 20: mindspace.probe.v1.ProbeService.Profile:output_type -> mindspace.probe.v1.ProfileResponse
-	21, // 21: mindspace.probe.v1.ProbeService.Watch:output_type -> mindspace.probe.v1.WatchResponse
-	12, // [12:22] is the sub-list for method output_type
-	2,  // [2:12] is the sub-list for method input_type
-	2,  // [2:2] is the sub-list for extension type_name
-	2,  // [2:2] is the sub-list for extension extendee
-	0,  // [0:2] is the sub-list for field type_name
+	4,  // 1: mindspace.probe.v1.Thing.box:type_name -> mindspace.probe.v1.Box
+	20, // 2: mindspace.probe.v1.ProfileRequest.profile:type_name -> mindspace.probe.v1.Profile
+	0,  // 3: mindspace.probe.v1.ProbeService.Empty:input_type -> mindspace.probe.v1.EmptyRequest
+	2,  // 4: mindspace.probe.v1.ProbeService.Public:input_type -> mindspace.probe.v1.PublicRequest
+	6,  // 5: mindspace.probe.v1.ProbeService.Either:input_type -> mindspace.probe.v1.EitherRequest
+	8,  // 6: mindspace.probe.v1.ProbeService.User:input_type -> mindspace.probe.v1.UserRequest
+	10, // 7: mindspace.probe.v1.ProbeService.Staff:input_type -> mindspace.probe.v1.StaffRequest
+	12, // 8: mindspace.probe.v1.ProbeService.Partner:input_type -> mindspace.probe.v1.PartnerRequest
+	16, // 9: mindspace.probe.v1.ProbeService.Service:input_type -> mindspace.probe.v1.ServiceRequest
+	14, // 10: mindspace.probe.v1.ProbeService.Forwarded:input_type -> mindspace.probe.v1.ForwardedRequest
+	18, // 11: mindspace.probe.v1.ProbeService.Keyed:input_type -> mindspace.probe.v1.KeyedRequest
+	21, // 12: mindspace.probe.v1.ProbeService.Profile:input_type -> mindspace.probe.v1.ProfileRequest
+	23, // 13: mindspace.probe.v1.ProbeService.Watch:input_type -> mindspace.probe.v1.WatchRequest
+	1,  // 14: mindspace.probe.v1.ProbeService.Empty:output_type -> mindspace.probe.v1.EmptyResponse
+	5,  // 15: mindspace.probe.v1.ProbeService.Public:output_type -> mindspace.probe.v1.PublicResponse
+	7,  // 16: mindspace.probe.v1.ProbeService.Either:output_type -> mindspace.probe.v1.EitherResponse
+	9,  // 17: mindspace.probe.v1.ProbeService.User:output_type -> mindspace.probe.v1.UserResponse
+	11, // 18: mindspace.probe.v1.ProbeService.Staff:output_type -> mindspace.probe.v1.StaffResponse
+	13, // 19: mindspace.probe.v1.ProbeService.Partner:output_type -> mindspace.probe.v1.PartnerResponse
+	17, // 20: mindspace.probe.v1.ProbeService.Service:output_type -> mindspace.probe.v1.ServiceResponse
+	15, // 21: mindspace.probe.v1.ProbeService.Forwarded:output_type -> mindspace.probe.v1.ForwardedResponse
+	19, // 22: mindspace.probe.v1.ProbeService.Keyed:output_type -> mindspace.probe.v1.KeyedResponse
+	22, // 23: mindspace.probe.v1.ProbeService.Profile:output_type -> mindspace.probe.v1.ProfileResponse
+	24, // 24: mindspace.probe.v1.ProbeService.Watch:output_type -> mindspace.probe.v1.WatchResponse
+	14, // [14:25] is the sub-list for method output_type
+	3,  // [3:14] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_mindspace_probe_v1_probe_proto_init() }
@@ -1117,7 +1262,7 @@ func file_mindspace_probe_v1_probe_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mindspace_probe_v1_probe_proto_rawDesc), len(file_mindspace_probe_v1_probe_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

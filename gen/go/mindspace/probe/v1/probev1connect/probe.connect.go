@@ -40,6 +40,8 @@ const (
 	ProbeServicePartnerProcedure = "/mindspace.probe.v1.ProbeService/Partner"
 	// ProbeServiceServiceProcedure is the procedure name of the ProbeService's Service RPC.
 	ProbeServiceServiceProcedure = "/mindspace.probe.v1.ProbeService/Service"
+	// ProbeServiceForwardedProcedure is the procedure name of the ProbeService's Forwarded RPC.
+	ProbeServiceForwardedProcedure = "/mindspace.probe.v1.ProbeService/Forwarded"
 	// ProbeServiceKeyedProcedure is the procedure name of the ProbeService's Keyed RPC.
 	ProbeServiceKeyedProcedure = "/mindspace.probe.v1.ProbeService/Keyed"
 	// ProbeServiceProfileProcedure is the procedure name of the ProbeService's Profile RPC.
@@ -99,6 +101,13 @@ var (
 			Procedure:  ProbeServiceServiceProcedure,
 		}
 	})
+	probeServiceForwardedSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_mindspace_probe_v1_probe_proto.Services().ByName("ProbeService").Methods().ByName("Forwarded"),
+			Procedure:  ProbeServiceForwardedProcedure,
+		}
+	})
 	probeServiceKeyedSpec = sync.OnceValue(func() connect.Spec {
 		return connect.Spec{
 			StreamType: connect.StreamTypeUnary,
@@ -138,6 +147,8 @@ type ProbeServiceClient interface {
 	Partner(context.Context, *v1.PartnerRequest) (*v1.PartnerResponse, error)
 	// Service is for services of ours.
 	Service(context.Context, *v1.ServiceRequest) (*v1.ServiceResponse, error)
+	// Forwarded is for services that act for a person.
+	Forwarded(context.Context, *v1.ForwardedRequest) (*v1.ForwardedResponse, error)
 	// Keyed may be retried with an Idempotency-Key.
 	Keyed(context.Context, *v1.KeyedRequest) (*v1.KeyedResponse, error)
 	// Profile takes a message that carries a health profile.
@@ -188,6 +199,8 @@ type ProbeServiceHandler interface {
 	Partner(context.Context, *v1.PartnerRequest) (*v1.PartnerResponse, error)
 	// Service is for services of ours.
 	Service(context.Context, *v1.ServiceRequest) (*v1.ServiceResponse, error)
+	// Forwarded is for services that act for a person.
+	Forwarded(context.Context, *v1.ForwardedRequest) (*v1.ForwardedResponse, error)
 	// Keyed may be retried with an Idempotency-Key.
 	Keyed(context.Context, *v1.KeyedRequest) (*v1.KeyedResponse, error)
 	// Profile takes a message that carries a health profile.
@@ -208,6 +221,7 @@ func RegisterProbeServiceHandler(server *connect.Server, svc ProbeServiceHandler
 		connect.Method{Spec: probeServiceStaffSpec(), Handler: adapter.staff},
 		connect.Method{Spec: probeServicePartnerSpec(), Handler: adapter.partner},
 		connect.Method{Spec: probeServiceServiceSpec(), Handler: adapter.service},
+		connect.Method{Spec: probeServiceForwardedSpec(), Handler: adapter.forwarded},
 		connect.Method{Spec: probeServiceKeyedSpec(), Handler: adapter.keyed},
 		connect.Method{Spec: probeServiceProfileSpec(), Handler: adapter.profile},
 		connect.Method{Spec: probeServiceWatchSpec(), Handler: adapter.watch},
@@ -258,6 +272,10 @@ func (UnimplementedProbeServiceHandler) Partner(context.Context, *v1.PartnerRequ
 
 func (UnimplementedProbeServiceHandler) Service(context.Context, *v1.ServiceRequest) (*v1.ServiceResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.probe.v1.ProbeService.Service is not implemented")
+}
+
+func (UnimplementedProbeServiceHandler) Forwarded(context.Context, *v1.ForwardedRequest) (*v1.ForwardedResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.probe.v1.ProbeService.Forwarded is not implemented")
 }
 
 func (UnimplementedProbeServiceHandler) Keyed(context.Context, *v1.KeyedRequest) (*v1.KeyedResponse, error) {
@@ -327,6 +345,14 @@ func (c *probeServiceClient) Partner(ctx context.Context, req *v1.PartnerRequest
 func (c *probeServiceClient) Service(ctx context.Context, req *v1.ServiceRequest) (*v1.ServiceResponse, error) {
 	var res v1.ServiceResponse
 	if err := c.client.CallUnary(ctx, probeServiceServiceSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *probeServiceClient) Forwarded(ctx context.Context, req *v1.ForwardedRequest) (*v1.ForwardedResponse, error) {
+	var res v1.ForwardedResponse
+	if err := c.client.CallUnary(ctx, probeServiceForwardedSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -436,6 +462,18 @@ func (h probeServiceHandler) service(ctx context.Context, _ connect.Spec, stream
 		return err
 	}
 	res, err := h.svc.Service(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h probeServiceHandler) forwarded(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ForwardedRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Forwarded(ctx, &req)
 	if err != nil {
 		return err
 	}
