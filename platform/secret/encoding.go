@@ -13,24 +13,27 @@ import (
 )
 
 // document is the form in which a keyring is kept: Tink's own JSON of both keysets, in clear. Whoever has it has the keys.
+// Keyrings from before keys could be exchanged have no history, and are read as ones whose keys have never changed.
 type document struct {
 	Demo    bool            `json:"demo"`
 	Created time.Time       `json:"created"`
 	AEAD    json.RawMessage `json:"aead"`
 	PRF     json.RawMessage `json:"prf"`
+	history
 }
 
 // JSON gives the keyring with its keys in clear, for a file of mode 0600 or a secret store. [Parse] reads it.
 func (k *Keyring) JSON() ([]byte, error) {
-	aeadJSON, err := keysetJSON(k.aeadKeys)
+	current := k.r.state.Load()
+	aeadJSON, err := keysetJSON(current.keys)
 	if err != nil {
 		return nil, fmt.Errorf("secret: write the aead keyset: %w", err)
 	}
-	prfJSON, err := keysetJSON(k.prfKeys)
+	prfJSON, err := keysetJSON(k.r.prfKeys)
 	if err != nil {
 		return nil, fmt.Errorf("secret: write the prf keyset: %w", err)
 	}
-	out, err := json.Marshal(document{Demo: k.demo, Created: k.created, AEAD: aeadJSON, PRF: prfJSON})
+	out, err := json.Marshal(document{Demo: k.r.demo, Created: k.r.created, AEAD: aeadJSON, PRF: prfJSON, history: current.history})
 	if err != nil {
 		return nil, fmt.Errorf("secret: write the keyring: %w", err)
 	}
@@ -70,7 +73,7 @@ func Parse(data []byte) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("secret: the prf keyset %w", err)
 	}
-	return assemble(doc.Demo, doc.Created, aeadKeys, prfKeys)
+	return assemble(doc.Demo, doc.Created, aeadKeys, doc.history, prfKeys)
 }
 
 func keysetJSON(h *keyset.Handle) (json.RawMessage, error) {

@@ -1,11 +1,14 @@
 package secret
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // The settings through which the program is given its keyring. This package does not read them; its messages name them.
@@ -21,6 +24,7 @@ const maxFileSize = 1 << 20
 
 // Load gives the keyring from the value of [InlineSetting] or from the file that [FileSetting] names. Exactly one must
 // be set. A file that its group or others may read is refused. When the file does not exist, errors.Is finds fs.ErrNotExist.
+// A keyring from a file can [Keyring.Follow] it.
 func Load(inline, file string) (*Keyring, error) {
 	switch {
 	case inline != "" && file != "":
@@ -32,10 +36,15 @@ func Load(inline, file string) (*Keyring, error) {
 		}
 		return k, nil
 	case file != "":
-		k, err := readFile(file)
+		data, err := readFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", FileSetting, err)
 		}
+		k, err := Parse(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", FileSetting, err)
+		}
+		k.r.origin.file, k.r.origin.seen = file, sha256.Sum256(data)
 		return k, nil
 	default:
 		return nil, fmt.Errorf("secret: no keyring: set %s (its JSON, or base64 of that) or %s (a file with it)", InlineSetting, FileSetting)
@@ -43,6 +52,7 @@ func Load(inline, file string) (*Keyring, error) {
 }
 
 // Save writes the keyring to a file of mode 0600. The file is replaced as a whole or not at all, and its directory must exist.
+// A file that is there keeps its owner: the program would not read one of root's, where root has changed the keys.
 func (k *Keyring) Save(file string) (err error) {
 	data, err := k.JSON()
 	if err != nil {
@@ -59,6 +69,9 @@ func (k *Keyring) Save(file string) (err error) {
 			_ = os.Remove(tmp.Name())
 		}
 	}()
+	if err = keepOwner(file, tmp); err != nil {
+		return fmt.Errorf("secret: save the keyring: %w", err)
+	}
 	if _, err = tmp.Write(append(data, '\n')); err != nil {
 		return fmt.Errorf("secret: save the keyring: %w", err)
 	}
@@ -83,7 +96,28 @@ func (k *Keyring) Save(file string) (err error) {
 	return nil
 }
 
-func readFile(file string) (*Keyring, error) {
+// keepOwner gives a new file to the owner of the one whose place it takes.
+func keepOwner(file string, tmp *os.File) error {
+	before, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	now, err := tmp.Stat()
+	if err != nil {
+		return err
+	}
+	owner, ok := before.Sys().(*syscall.Stat_t)
+	mine, also := now.Sys().(*syscall.Stat_t)
+	if !ok || !also || owner.Uid == mine.Uid {
+		return nil
+	}
+	return tmp.Chown(int(owner.Uid), int(owner.Gid))
+}
+
+func readFile(file string) ([]byte, error) {
 	// The operator names this file in the settings; it is not input of a request.
 	f, err := os.Open(file) //nolint:gosec // G304: see above
 	if err != nil {
@@ -109,5 +143,5 @@ func readFile(file string) (*Keyring, error) {
 	if len(data) > maxFileSize {
 		return nil, errors.New("secret: the file is too large to be a keyring")
 	}
-	return Parse(data)
+	return data, nil
 }

@@ -1,6 +1,10 @@
-// Package secret holds the keys of this installation: one keyring, loaded once at start and handed to whoever needs it.
+// Package secret holds the keys of this installation: one keyring, loaded at start and handed to whoever needs it.
 // A keyring has two Tink keysets, one that encrypts (AES-256-GCM) and one from which named subkeys are derived
 // (HKDF-SHA-256), so that a new purpose never needs a new secret to be distributed.
+//
+// The keys that encrypt can be exchanged while the program runs: a keyring that came from a file follows that file. A new key is
+// in the file some time before anything is encrypted under it, so that by then every process can read what the others write.
+// The subkeys stay as they were at the start.
 //
 // It never reads the environment, never stores keys in the database, and never prints them: every way of formatting
 // a keyring or a subkey gives a placeholder, and no error carries a part of what was parsed.
@@ -11,33 +15,34 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/aead/aesgcm"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf"
 	"github.com/tink-crypto/tink-go/v2/prf/hkdfprf"
-	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
-	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
 // keySize is the length of an AES-256 key, of an HKDF input key and of a derived subkey, in bytes.
 const keySize = 32
 
-// Keyring is the set of keys of an installation. It does not change: [Keyring.Rotate] makes another one.
-// It is safe for use by several goroutines.
-type Keyring struct {
+// Keyring is the set of keys of an installation. It is safe for use by several goroutines; copies of it are the same keyring.
+type Keyring struct{ r *ring }
+
+// ring is what a keyring and its copies share.
+type ring struct {
 	demo    bool
 	created time.Time
 
-	aeadKeys *keyset.Handle
-	prfKeys  *keyset.Handle
-
-	aead tink.AEAD
-	prf  *prf.Set
+	prfKeys *keyset.Handle
+	prf     *prf.Set
 	// prfOrder are the ids of the PRF keys: the primary first, then the others from the newest to the oldest.
 	prfOrder []uint32
+
+	// state are the keys that encrypt. Only follow.go replaces it.
+	state  atomic.Pointer[state]
+	origin origin
 }
 
 // Generate makes a keyring with fresh random keys. A demo keyring is marked as one, so that production can refuse it.
@@ -50,44 +55,23 @@ func Generate(demo bool) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("secret: make a PRF key: %w", err)
 	}
-	return assemble(demo, time.Now().UTC().Truncate(time.Second), aeadKeys, prfKeys)
-}
-
-// Rotate gives a keyring with a new primary key in both keysets. The keys of k stay in it: what they encrypted or
-// signed can still be opened. Nothing is encrypted anew.
-//
-// Processes that still run on k cannot open what the new keyring makes. Where several processes run, replace the
-// keyring of all of them in one go.
-func (k *Keyring) Rotate() (*Keyring, error) {
-	aeadKeys, err := addPrimary(k.aeadKeys, aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return nil, fmt.Errorf("secret: rotate the AEAD keys: %w", err)
-	}
-	prfKeys, err := addPrimary(k.prfKeys, prf.HKDFSHA256PRFKeyTemplate())
-	if err != nil {
-		return nil, fmt.Errorf("secret: rotate the PRF keys: %w", err)
-	}
-	return assemble(k.demo, k.created, aeadKeys, prfKeys)
+	return assemble(demo, time.Now().UTC().Truncate(time.Second), aeadKeys, history{}, prfKeys)
 }
 
 // Demo tells whether the keyring was made for a demonstration and must not protect anyone's real data.
-func (k *Keyring) Demo() bool { return k.demo }
+func (k *Keyring) Demo() bool { return k.r.demo }
 
 // Created is when the keyring was first generated. Rotation does not change it.
-func (k *Keyring) Created() time.Time { return k.created }
-
-// AEAD encrypts under the primary key and decrypts under every key. Give associated data that names the row and the
-// column, so that a ciphertext that was moved elsewhere does not open.
-func (k *Keyring) AEAD() tink.AEAD { return k.aead }
+func (k *Keyring) Created() time.Time { return k.r.created }
 
 // Derive gives the subkeys for a purpose, for example "cursor": the primary one, with which to sign or encrypt, and
 // all of them, the primary first, with which to verify or open. The same keyring and purpose give the same subkeys in
-// every process; different purposes give unrelated ones.
+// every process; different purposes give unrelated ones. Whoever takes them at the start keeps them: they do not change while the program runs.
 func (k *Keyring) Derive(purpose string) (primary Key, all []Key) {
 	input := []byte("mindspace subkey v1\x00" + purpose)
-	all = make([]Key, 0, len(k.prfOrder))
-	for _, id := range k.prfOrder {
-		out, err := k.prf.PRFs[id].ComputePRF(input, keySize)
+	all = make([]Key, 0, len(k.r.prfOrder))
+	for _, id := range k.r.prfOrder {
+		out, err := k.r.prf.PRFs[id].ComputePRF(input, keySize)
 		if err != nil || len(out) != keySize {
 			// assemble has computed a value under each of these keys, and HKDF-SHA-256 gives up to 8160 bytes.
 			panic("secret: a PRF key that worked at start no longer does")
@@ -115,17 +99,13 @@ func (Keyring) LogValue() slog.Value { return slog.StringValue(keyringPlaceholde
 func (Keyring) MarshalJSON() ([]byte, error) { return []byte(`"` + keyringPlaceholder + `"`), nil }
 
 // assemble checks the keysets and builds their primitives.
-func assemble(demo bool, created time.Time, aeadKeys, prfKeys *keyset.Handle) (*Keyring, error) {
-	k := &Keyring{demo: demo, created: created, aeadKeys: aeadKeys, prfKeys: prfKeys}
-	if err := eachKey(aeadKeys, func(e *keyset.Entry) error {
-		p, ok := e.Key().Parameters().(*aesgcm.Parameters)
-		if !ok || p.KeySizeInBytes() != keySize {
-			return errors.New("holds a key that is not AES-256-GCM")
-		}
-		return nil
-	}); err != nil {
+func assemble(demo bool, created time.Time, aeadKeys *keyset.Handle, past history, prfKeys *keyset.Handle) (*Keyring, error) {
+	r := &ring{demo: demo, created: created, prfKeys: prfKeys}
+	current, err := newState(aeadKeys, past)
+	if err != nil {
 		return nil, fmt.Errorf("secret: the aead keyset %w", err)
 	}
+	r.state.Store(current)
 	var older []uint32
 	if err := eachKey(prfKeys, func(e *keyset.Entry) error {
 		p, ok := e.Key().Parameters().(*hkdfprf.Parameters)
@@ -134,7 +114,7 @@ func assemble(demo bool, created time.Time, aeadKeys, prfKeys *keyset.Handle) (*
 		}
 		switch {
 		case e.IsPrimary():
-			k.prfOrder = append(k.prfOrder, e.KeyID())
+			r.prfOrder = append(r.prfOrder, e.KeyID())
 		case e.KeyStatus() == keyset.Enabled:
 			older = append([]uint32{e.KeyID()}, older...)
 		}
@@ -142,17 +122,12 @@ func assemble(demo bool, created time.Time, aeadKeys, prfKeys *keyset.Handle) (*
 	}); err != nil {
 		return nil, fmt.Errorf("secret: the prf keyset %w", err)
 	}
-	k.prfOrder = append(k.prfOrder, older...)
-
-	var err error
-	if k.aead, err = aead.New(aeadKeys); err != nil {
-		return nil, errors.New("secret: the aead keyset cannot be used")
-	}
-	if k.prf, err = prf.NewPRFSet(prfKeys); err != nil {
+	r.prfOrder = append(r.prfOrder, older...)
+	if r.prf, err = prf.NewPRFSet(prfKeys); err != nil {
 		return nil, errors.New("secret: the prf keyset cannot be used")
 	}
-	for _, id := range k.prfOrder {
-		f, ok := k.prf.PRFs[id]
+	for _, id := range r.prfOrder {
+		f, ok := r.prf.PRFs[id]
 		if !ok {
 			return nil, errors.New("secret: the prf keyset lacks one of its own keys")
 		}
@@ -160,7 +135,7 @@ func assemble(demo bool, created time.Time, aeadKeys, prfKeys *keyset.Handle) (*
 			return nil, errors.New("secret: a key of the prf keyset cannot be used")
 		}
 	}
-	return k, nil
+	return &Keyring{r: r}, nil
 }
 
 // eachKey calls check with every key of a keyset that has at least one.
@@ -181,17 +156,4 @@ func eachKey(h *keyset.Handle, check func(*keyset.Entry) error) error {
 		}
 	}
 	return nil
-}
-
-// addPrimary gives a copy of a keyset with a fresh primary key.
-func addPrimary(h *keyset.Handle, template *tinkpb.KeyTemplate) (*keyset.Handle, error) {
-	m := keyset.NewManagerFromHandle(h)
-	id, err := m.Add(template)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.SetPrimary(id); err != nil {
-		return nil, err
-	}
-	return m.Handle()
 }
