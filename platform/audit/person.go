@@ -114,7 +114,7 @@ func (l *Log) personKey(ctx context.Context, q *auditdb.Queries, person uuid.UUI
 func (l *Log) unwrap(person uuid.UUID, stored auditdb.GetPersonKeyRow) (personKey, error) {
 	key, err := l.aead.Decrypt(stored.WrappedKey, wrapData(person, stored.ID))
 	if err != nil {
-		return personKey{}, errors.New("the person's key does not open with this keyring")
+		return personKey{}, fmt.Errorf("the person's key does not open with this keyring: %w", err)
 	}
 	return newPersonKey(stored.ID, key)
 }
