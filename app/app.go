@@ -19,7 +19,6 @@ import (
 	_ "gocloud.dev/blob/s3blob"   // BLOB_URL=s3://…
 
 	"github.com/mindspace-app/mindspace/console"
-	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
 	"github.com/mindspace-app/mindspace/platform/cache"
 	"github.com/mindspace-app/mindspace/platform/cursor"
@@ -27,6 +26,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/health"
 	"github.com/mindspace-app/mindspace/platform/limit"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/queue"
 	"github.com/mindspace-app/mindspace/platform/rpc"
 	"github.com/mindspace-app/mindspace/platform/secret"
 	"github.com/mindspace-app/mindspace/platform/telemetry"
@@ -50,15 +50,19 @@ type App struct {
 	redis  *redis.Client
 	blobs  *blob.Bucket
 	cache  *cache.Store
-	health *health.Checks
+	// inserter puts events into the queue.
+	inserter *queue.Client
+	health   *health.Checks
 
 	draining  context.Context //nolint:containedctx // the life of the process
 	drain     context.CancelFunc
 	answers   *rpc.Answers
+	encodings *rpc.Encodings
 	server    *rpc.Server
 	directory *rpc.Directory
 	content   *content.Service
 	signIn    *signIn
+	people    *people
 	pages     *console.Console
 
 	closers []func() error
@@ -197,9 +201,13 @@ func (a *App) openServices(context.Context) (err error) {
 		return err
 	}
 	a.answers = rpc.NewAnswers(a.pool, a.keys.AEAD(), time.Now, a.logger)
+	if a.inserter, err = queue.NewInserter(a.pool, a.logger); err != nil {
+		return err
+	}
 	if a.signIn, err = a.openSignIn(); err != nil {
 		return err
 	}
+	a.encodings = rpc.NewEncodings()
 	a.server, err = rpc.NewServer(rpc.Options{
 		Logger:        a.logger,
 		Classifiers:   classifiers,
@@ -208,15 +216,21 @@ func (a *App) openServices(context.Context) (err error) {
 		Limiter:       limit.NewShared(a.redis, a.logger),
 		LimitScale:    a.config.LimitScale,
 		Answers:       a.answers,
+		Encodings:     a.encodings,
 		Draining:      a.draining,
 	})
 	if err != nil {
 		return err
 	}
 	a.directory = rpc.NewDirectory(a.server)
+	if err := a.openPeople(); err != nil {
+		return err
+	}
 	if a.has(RoleAuth) {
-		authv1connect.RegisterAuthServiceHandler(a.server.Server, a.signIn.service)
-		authv1connect.RegisterAuthAdminServiceHandler(a.server.Server, a.signIn.admin)
+		a.registerSignIn()
+	}
+	if a.has(RoleUser) {
+		a.registerPeople()
 	}
 	if a.has(RoleMeditation) {
 		a.content = content.New(a.pool, cursor.New(a.keys), a.cache)

@@ -68,6 +68,9 @@ func TestConfigurationIsCheckedAsAWhole(t *testing.T) {
 		"MAIL_FROM":                   func(c *Config) { c.MailFrom = "nobody" },
 		"OIDC_PROVIDERS":              func(c *Config) { c.OidcProviders = `[{"id":"x","clientSecret":"hunter2"}]` },
 		"OIDC_RETURN_URLS":            func(c *Config) { c.OidcReturnURLs = []string{"javascript:alert(1)"} },
+		"ERASURE_COOLING_OFF":         func(c *Config) { c.ErasureCoolingOff = -time.Second },
+		"BACKUP_HORIZON":              func(c *Config) { c.BackupHorizon = -time.Hour },
+		"MINIMUM_AGE":                 func(c *Config) { c.MinimumAge = "16,Serbia=15" },
 		"PASSKEY_ORIGINS":             func(c *Config) { c.PasskeyOrigins = []string{"ftp://x"} },
 		"LIMIT_SCALE":                 func(c *Config) { c.LimitScale = -1 },
 		"ADDRESS_PER_SECOND":          func(c *Config) { c.AddressPerSecond = -1 },
@@ -93,8 +96,8 @@ func TestConfigurationIsCheckedAsAWhole(t *testing.T) {
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	for names, want := range map[string]int{
-		"all": 4, "gateway,auth,meditation": 3, "worker": 1, "worker,worker": 1, "all,worker": 4,
-		"gateway": 0, "auth": 0, "gateway,meditation": 0, "meditation": 0, "poet": 0, "": 0,
+		"all": 5, "gateway,auth,user,meditation": 4, "worker": 1, "worker,worker": 1, "all,worker": 5,
+		"gateway": 0, "auth": 0, "user": 0, "gateway,auth,meditation": 0, "meditation": 0, "poet": 0, "": 0,
 	} {
 		roles, err := parseRoles(strings.Split(names, ","))
 		if len(roles) != want || (err != nil) != (want == 0) {
@@ -145,6 +148,13 @@ func TestDatabaseRoles(t *testing.T) {
 		{"mindspace_auth", "UPDATE auth.sessions SET device = ''", true},
 		{"mindspace_auth", "SELECT * FROM content.meditations", false},
 		{"mindspace_meditation", "SELECT * FROM auth.accounts", false},
+		{"mindspace_meditation", "SELECT * FROM users.consents", false},
+		{"mindspace_auth", "SELECT * FROM users.health_profiles", false},
+		{"mindspace_user", "UPDATE users.profiles SET units = 'metric'", true},
+		{"mindspace_user", "SELECT * FROM auth.accounts", false},
+		{"mindspace_user", "DELETE FROM audit.person_keys", false},
+		{"mindspace_worker", "DELETE FROM audit.person_keys", true},
+		{"mindspace_worker", "DELETE FROM users.health_profiles", true},
 		{"mindspace_worker", "DELETE FROM auth.guards", true},
 		{"mindspace_worker", "DELETE FROM audit.unsealed", true},
 		{"mindspace_worker", "UPDATE river.river_job SET priority = 1", true},

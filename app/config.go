@@ -47,6 +47,8 @@ type Config struct {
 
 	// SignIn says how people prove who they are.
 	SignIn `embed:""`
+	// Privacy says what happens to what they tell.
+	Privacy `embed:""`
 
 	// Addr is the public port.
 	Addr string `name:"addr" env:"ADDR" default:":8080" help:"Public address."`
@@ -100,6 +102,7 @@ func (c Config) check() error {
 		problem("KEYRING_FILE", "is needed (or KEYRING): make one with `mindspace keys create FILE`")
 	}
 	c.SignIn.check(c.Environment == Production, problem)
+	c.Privacy.check(problem)
 	if c.LimitScale < 0 {
 		problem("LIMIT_SCALE", "must not be negative")
 	}

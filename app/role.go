@@ -14,6 +14,8 @@ const (
 	RoleGateway Role = "gateway"
 	// RoleAuth serves sign-in (auth.v1).
 	RoleAuth Role = "auth"
+	// RoleUser serves people's own data (user.v1).
+	RoleUser Role = "user"
 	// RoleMeditation serves the catalogue (content.v1).
 	RoleMeditation Role = "meditation"
 	// RoleWorker runs background jobs; it has no public port.
@@ -21,9 +23,12 @@ const (
 )
 
 // everyRole is what "all" stands for.
-func everyRole() []Role { return []Role{RoleGateway, RoleAuth, RoleMeditation, RoleWorker} }
+func everyRole() []Role { return append(together(), RoleWorker) }
 
-// parseRoles reads the names of roles. The gateway reaches services in its own process only, so it cannot run without them yet.
+// together are the roles that run in one process: the gateway reaches services in its own process only, and so does each of them the others.
+func together() []Role { return []Role{RoleGateway, RoleAuth, RoleUser, RoleMeditation} }
+
+// parseRoles reads the names of roles.
 func parseRoles(names []string) ([]Role, error) {
 	var roles []Role
 	for _, name := range names {
@@ -33,22 +38,33 @@ func parseRoles(names []string) ([]Role, error) {
 		case slices.Contains(everyRole(), role):
 			roles = append(roles, role)
 		default:
-			return nil, fmt.Errorf("ROLES: %q is no role; there are gateway, auth, meditation, worker and all", name)
+			return nil, fmt.Errorf("ROLES: %q is no role; there are %s and all", name, listed(everyRole()))
 		}
 	}
 	slices.Sort(roles)
 	roles = slices.Compact(roles)
-	together := 0
-	for _, role := range []Role{RoleGateway, RoleAuth, RoleMeditation} {
+	count := 0
+	for _, role := range together() {
 		if slices.Contains(roles, role) {
-			together++
+			count++
 		}
 	}
-	if together != 0 && together != 3 {
-		return nil, fmt.Errorf("ROLES: gateway, auth and meditation run in one process: name all of them, or none")
+	if count != 0 && count != len(together()) {
+		return nil, fmt.Errorf("ROLES: %s run in one process: name all of them, or none", listed(together()))
 	}
 	if len(roles) == 0 {
-		return nil, fmt.Errorf("ROLES: name at least one of gateway, auth, meditation, worker, or all")
+		return nil, fmt.Errorf("ROLES: name at least one of %s, or all", listed(everyRole()))
 	}
 	return roles, nil
+}
+
+// listed is roles as people read them.
+func listed(roles []Role) string { return strings.Join(texts(roles), ", ") }
+
+func texts(roles []Role) []string {
+	all := make([]string, 0, len(roles))
+	for _, role := range roles {
+		all = append(all, string(role))
+	}
+	return all
 }

@@ -58,6 +58,7 @@ func (a *App) serve(ctx context.Context, l *listeners) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.cache.Run(ctx) })
+	group.Go(func() error { return a.keys.Follow(ctx, a.logger) })
 	group.Go(func() error { return a.signIn.revocations.Run(ctx) })
 	if l.ops != nil {
 		group.Go(func() error { return a.serveOps(ctx, l) })
@@ -122,6 +123,7 @@ func (a *App) publicHandler() (http.Handler, error) {
 	}
 	a.mountOperations(mux)
 	a.mountSignIn(mux)
+	a.mountPeople(mux)
 	if err := a.pages.Mount(mux); err != nil {
 		return nil, err
 	}
@@ -157,7 +159,8 @@ func (a *App) mountOperations(mux *http.ServeMux) {
 func (a *App) work(ctx context.Context) error {
 	client, err := queue.NewWorker(a.direct, queue.Config{
 		Workers: jobs.Workers(jobs.Needs{
-			Pool: a.direct, Answers: a.answers, Postman: a.signIn.postman, Keys: a.signIn.keys, Logger: a.logger,
+			Pool: a.direct, Postman: a.signIn.postman, SigningKeys: a.signIn.keys, Registry: a.people.registry, Erasures: a.people.erasures,
+			Exports: a.people.exports, Keyring: a.keys, Sealed: sealedColumns(), Logger: a.logger,
 		}),
 		Periodic: jobs.Periodic(), Logger: a.logger, Registry: a.metrics.Registry(), Tracer: a.tracer(),
 	})

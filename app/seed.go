@@ -21,7 +21,7 @@ const (
 
 // Seed loads data into the configured database and blob store. Loading it again changes nothing.
 func Seed(ctx context.Context, config Config, kind SeedKind, out io.Writer) error {
-	a, err := New(ctx, config, []string{string(RoleGateway), string(RoleAuth), string(RoleMeditation)})
+	a, err := New(ctx, config, texts(together()))
 	if err != nil {
 		return err
 	}

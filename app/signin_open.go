@@ -5,11 +5,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
 	"github.com/mindspace-app/mindspace/platform/audit"
 	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/limit"
 	"github.com/mindspace-app/mindspace/platform/mail"
-	"github.com/mindspace-app/mindspace/platform/queue"
 	"github.com/mindspace-app/mindspace/platform/token"
 	"github.com/mindspace-app/mindspace/services/auth"
 	"github.com/mindspace-app/mindspace/services/auth/password"
@@ -22,6 +22,8 @@ type signIn struct {
 	authenticator auth.Authenticator
 	service       *auth.Service
 	admin         *auth.Admin
+	accounts      *auth.Accounts
+	accountAdmin  *auth.AccountAdmin
 	postman       *auth.Postman
 }
 
@@ -37,10 +39,6 @@ func (a *App) openSignIn() (*signIn, error) {
 		}),
 		PartnerKeys: auth.NewPartnerKeys(a.pool, a.keys, a.cache, s.revocations, now, a.logger),
 	}
-	inserter, err := queue.NewInserter(a.pool, a.logger)
-	if err != nil {
-		return nil, err
-	}
 	hasher, err := password.New(password.Parameters(), 0)
 	if err != nil {
 		return nil, err
@@ -50,14 +48,15 @@ func (a *App) openSignIn() (*signIn, error) {
 		return nil, fmt.Errorf("OIDC_PROVIDERS: %w", err)
 	}
 	s.service, err = auth.New(auth.Options{
-		Pool: a.pool, Keys: a.keys, Queue: inserter, Signer: token.NewSigner(c.issuer, s.keys), Revocations: s.revocations, Hasher: hasher,
+		Pool: a.pool, Keys: a.keys, Queue: a.inserter, Signer: token.NewSigner(c.issuer, s.keys), Revocations: s.revocations, Hasher: hasher,
 		Cursors: cursor.New(a.keys), Logger: a.logger, Now: now, PublicURL: c.PublicURL, Origins: c.PasskeyOrigins, Providers: providers,
-		ReturnURLs: c.OidcReturnURLs, RequireVerifiedEmail: c.verifiedEmail(), Demo: c.Environment == Demo,
+		ReturnURLs: c.OidcReturnURLs, RequireVerifiedEmail: c.verifiedEmail(), Demo: c.Environment == Demo, CoolingOff: c.ErasureCoolingOff, BackupHorizon: c.BackupHorizon,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.admin = auth.NewAdmin(s.service, s.keys, audit.New(a.keys))
+	s.accounts, s.accountAdmin = auth.NewAccounts(s.service), auth.NewAccountAdmin(s.service, audit.New(a.keys))
 	if !a.has(RoleWorker) {
 		return s, nil // letters are written where jobs run
 	}
@@ -67,6 +66,14 @@ func (a *App) openSignIn() (*signIn, error) {
 	}
 	s.postman = auth.NewPostman(a.pool, sender, c.PublicURL, limit.NewShared(a.redis, a.logger), now)
 	return s, nil
+}
+
+// registerSignIn serves the methods.
+func (a *App) registerSignIn() {
+	authv1connect.RegisterAuthServiceHandler(a.server.Server, a.signIn.service)
+	authv1connect.RegisterAuthAdminServiceHandler(a.server.Server, a.signIn.admin)
+	authv1connect.RegisterAccountServiceHandler(a.server.Server, a.signIn.accounts)
+	authv1connect.RegisterAccountAdminServiceHandler(a.server.Server, a.signIn.accountAdmin)
 }
 
 // mountSignIn serves what browsers and verifiers fetch beside the calls: the keys of access tokens, and where providers send browsers back to.

@@ -24,7 +24,7 @@ type NewStaff struct {
 // CreateStaff gives an account staff roles, and makes it when there is none. The password of a new account is asked for where in is a terminal,
 // read from in where it is piped, and made up and shown where there is neither.
 func CreateStaff(ctx context.Context, config Config, n NewStaff, in *os.File, out io.Writer) error {
-	a, err := New(ctx, config, []string{string(RoleGateway), string(RoleAuth), string(RoleMeditation)})
+	a, err := New(ctx, config, texts(together()))
 	if err != nil {
 		return err
 	}

@@ -2,17 +2,14 @@ package jobs
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
 	"github.com/mindspace-app/mindspace/services/auth"
 )
 
-// AuthUpkeepArgs asks to delete what sign-in has no use for any more, and to look after the keys that sign access tokens.
+// AuthUpkeepArgs asks to look after the keys that sign access tokens.
 type AuthUpkeepArgs struct{}
 
 // Kind is the job's name in the queue.
@@ -23,19 +20,13 @@ func (AuthUpkeepArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Ma
 
 type authUpkeep struct {
 	river.WorkerDefaults[AuthUpkeepArgs]
-	pool   *pgxpool.Pool
-	keys   *auth.SigningKeys
-	logger *slog.Logger
+	keys *auth.SigningKeys
 }
 
-// Timeout leaves room for many rows.
-func (w *authUpkeep) Timeout(*river.Job[AuthUpkeepArgs]) time.Duration { return 5 * time.Minute }
+// Timeout is more than making a key takes.
+func (w *authUpkeep) Timeout(*river.Job[AuthUpkeepArgs]) time.Duration { return time.Minute }
 
-// Work does both, whether or not the other succeeds.
+// Work makes the next key in time, and removes those that nothing is signed with any more.
 func (w *authUpkeep) Work(ctx context.Context, _ *river.Job[AuthUpkeepArgs]) error {
-	n, err := auth.Purge(ctx, w.pool, time.Now())
-	if n > 0 {
-		w.logger.InfoContext(ctx, "sign-in data purged", "rows", n)
-	}
-	return errors.Join(err, w.keys.Maintain(ctx))
+	return w.keys.Maintain(ctx)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/mindspace-app/mindspace/platform/postgres"
 	"github.com/mindspace-app/mindspace/platform/postgres/pgtest"
 	"github.com/mindspace-app/mindspace/platform/queue"
-	"github.com/mindspace-app/mindspace/platform/rpc"
 	"github.com/mindspace-app/mindspace/platform/secret"
 )
 
@@ -28,7 +27,7 @@ func TestWorkerSealsTheAuditLog(t *testing.T) {
 	}
 	log := audit.New(keys)
 	client, err := queue.NewWorker(pool, queue.Config{
-		Workers: jobs.Workers(jobs.Needs{Pool: pool, Answers: rpc.NewAnswers(pool, keys.AEAD(), time.Now, quiet), Logger: quiet}), Logger: quiet,
+		Workers: jobs.Workers(jobs.Needs{Pool: pool, Logger: quiet}), Logger: quiet,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,8 @@ import (
 func Periodic() []*river.PeriodicJob {
 	return []*river.PeriodicJob{
 		queue.Periodic("audit_seal", time.Minute, 0, SealAuditArgs{}),
-		queue.Periodic("idempotency_keys_purge", time.Hour, 7*time.Minute, PurgeIdempotencyKeysArgs{}),
+		queue.Periodic("erasures", time.Minute, 0, ErasuresArgs{}),
+		queue.Periodic("retention", time.Hour, 7*time.Minute, RetainArgs{}),
 		queue.Periodic("auth_upkeep", time.Hour, 23*time.Minute, AuthUpkeepArgs{}),
 	}
 }

@@ -8,25 +8,36 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
-	"github.com/mindspace-app/mindspace/platform/rpc"
+	"github.com/mindspace-app/mindspace/platform/personal"
+	"github.com/mindspace-app/mindspace/platform/reseal"
+	"github.com/mindspace-app/mindspace/platform/secret"
 	"github.com/mindspace-app/mindspace/services/auth"
+	"github.com/mindspace-app/mindspace/services/user"
 )
 
 // Needs are what the workers call.
 type Needs struct {
-	Pool    *pgxpool.Pool
-	Answers *rpc.Answers
-	Postman *auth.Postman
-	Keys    *auth.SigningKeys
-	Logger  *slog.Logger
+	Pool        *pgxpool.Pool
+	Postman     *auth.Postman
+	SigningKeys *auth.SigningKeys
+	Registry    *personal.Registry
+	Erasures    *auth.Erasures
+	Exports     *user.Exports
+	Keyring     *secret.Keyring
+	// Sealed is every column that is encrypted under the keyring.
+	Sealed []reseal.Column
+	Logger *slog.Logger
 }
 
 // Workers registers who works on what.
 func Workers(n Needs) *river.Workers {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &sealAudit{pool: n.Pool, logger: n.Logger})
-	river.AddWorker(workers, &purgeIdempotencyKeys{answers: n.Answers, logger: n.Logger})
-	river.AddWorker(workers, &authUpkeep{pool: n.Pool, keys: n.Keys, logger: n.Logger})
+	river.AddWorker(workers, &retain{pool: n.Pool, registry: n.Registry, logger: n.Logger})
+	river.AddWorker(workers, &authUpkeep{keys: n.SigningKeys})
 	addLetters(workers, n.Postman)
+	addExports(workers, n.Exports)
+	addErasures(workers, n.Erasures)
+	addReseal(workers, n)
 	return workers
 }

@@ -13,7 +13,7 @@ var (
 	createSchema = regexp.MustCompile(`(?i)CREATE SCHEMA (?:IF NOT EXISTS )?(\w+)`)
 	comment      = regexp.MustCompile(`(?m)--.*$`)
 	// noTable is where FROM and UPDATE name no table: the part of a time, and what a lock is on.
-	noTable = regexp.MustCompile(`(?i)\bEXTRACT\s*\(\s*\w+\s+FROM\b|\bFOR\s+(?:NO\s+KEY\s+)?UPDATE\s+OF\b`)
+	noTable = regexp.MustCompile(`(?i)\bEXTRACT\s*\(\s*\w+\s+FROM\b|\bFOR\s+(?:NO\s+KEY\s+)?UPDATE\s+(?:OF|SKIP|NOWAIT)\b`)
 	table   = regexp.MustCompile(`(?i)\b(?:FROM|JOIN|INTO|UPDATE|TRUNCATE|TABLE)\s+([\w."]+)`)
 )
 
@@ -40,6 +40,14 @@ func foreignTables(domain, sql string, schemas map[string]bool) []string {
 	return foreign
 }
 
+// schemaOf is the schema of a domain: its name, unless that is a word of SQL.
+func schemaOf(domain string) string {
+	if domain == "user" {
+		return "users"
+	}
+	return domain
+}
+
 func TestQueriesStayInTheirOwnSchema(t *testing.T) {
 	t.Parallel()
 	schemas := map[string]bool{}
@@ -61,7 +69,7 @@ func TestQueriesStayInTheirOwnSchema(t *testing.T) {
 		t.Fatalf("no queries: %v", err)
 	}
 	for _, file := range files {
-		domain := filepath.Dir(file)
+		domain := schemaOf(filepath.Dir(file))
 		if !schemas[domain] {
 			t.Errorf("%s: no migration makes the schema %s", file, domain)
 		}
@@ -84,6 +92,7 @@ func TestForeignTablesAreSeen(t *testing.T) {
 		"INSERT INTO auth.users (id) VALUES (1)":                           1,
 		"SELECT * FROM content.meditations, auth.users":                    1,
 		"SELECT extract(epoch FROM now()) FROM content.m FOR UPDATE OF m":  0,
+		"SELECT * FROM content.m FOR UPDATE SKIP LOCKED":                   0,
 		"SELECT extract(epoch FROM now()) FROM names FOR NO KEY UPDATE":    1,
 		"SELECT * FROM content.meditations m JOIN people.names ON true":    1,
 		"UPDATE audit.records SET a = 1":                                   1,

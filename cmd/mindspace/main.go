@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 	_ "time/tzdata" // zones are known on machines without a database of them
 
 	"github.com/alecthomas/kong"
@@ -72,7 +73,7 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database schema up to date, or show where it stands."`
 	Seed    seedCommand    `cmd:"" help:"Load data."`
 	Staff   staffCommand   `cmd:"" help:"Say who is staff."`
-	Keys    keysCommand    `cmd:"" help:"Make the keyring that protects stored secrets."`
+	Keys    keysCommand    `cmd:"" help:"Make, exchange and look at the keys that protect what is stored."`
 	Doctor  doctorCommand  `cmd:"" help:"Say what is wrong with this machine or configuration, and how to mend it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -87,7 +88,7 @@ func (c *upCommand) Run(ctx context.Context, out *output) error {
 
 type serveCommand struct {
 	app.Config
-	Roles []string `default:"all" env:"ROLES" help:"Roles of this process: gateway, auth, meditation, worker, or all."`
+	Roles []string `default:"all" env:"ROLES" help:"Roles of this process: gateway, auth, user, meditation, worker, or all."`
 }
 
 func (c *serveCommand) Run(ctx context.Context) error {
@@ -188,6 +189,10 @@ func (c *staffCreateCommand) Run(ctx context.Context, in *input, out *output) er
 
 type keysCommand struct {
 	Create keysCreateCommand `cmd:"" help:"Write a new keyring to a file that does not exist yet."`
+	Rotate keysRotateCommand `cmd:"" help:"Make a new key and encrypt everything stored under it, while the program runs."`
+	List   keysListCommand   `cmd:"" help:"Say which keys there are and how much is stored under each."`
+	Prune  keysPruneCommand  `cmd:"" help:"Remove keys under which nothing is stored any more."`
+	Reseal keysResealCommand `cmd:"" help:"Queue the job again that encrypts what is stored under the primary key."`
 }
 
 type keysCreateCommand struct {
@@ -202,9 +207,39 @@ func (c *keysCreateCommand) Run(out *output) error {
 	return nil
 }
 
+type keysRotateCommand struct {
+	app.KeysOptions
+	ActivateIn     time.Duration `default:"1m" help:"How long the new key is only read first: give more where the file has to be copied to other machines."`
+	DespiteMissing bool          `help:"Go on although values are stored under keys that the file lacks."`
+}
+
+func (c *keysRotateCommand) Run(ctx context.Context, out *output) error {
+	return app.RotateKeys(ctx, c.KeysOptions, app.RotateOptions{ActivateIn: c.ActivateIn, DespiteMissing: c.DespiteMissing}, out)
+}
+
+type keysListCommand struct{ app.KeysOptions }
+
+func (c *keysListCommand) Run(ctx context.Context, out *output) error {
+	return app.ListKeys(ctx, c.KeysOptions, out)
+}
+
+type keysPruneCommand struct{ app.KeysOptions }
+
+func (c *keysPruneCommand) Run(ctx context.Context, out *output) error {
+	return app.PruneKeys(ctx, c.KeysOptions, out)
+}
+
+type keysResealCommand struct{ app.KeysOptions }
+
+func (c *keysResealCommand) Run(ctx context.Context, out *output) error {
+	return app.ResealKeys(ctx, c.KeysOptions, out)
+}
+
 type doctorCommand struct {
-	All   doctorAllCommand   `cmd:"" default:"withargs" help:"Look at everything; what doctor does when nothing else is said."`
-	Audit doctorAuditCommand `cmd:"" help:"Verify the chain of the audit records, and name the first one that is tampered with or missing."`
+	All       doctorAllCommand       `cmd:"" default:"withargs" help:"Look at everything; what doctor does when nothing else is said."`
+	Audit     doctorAuditCommand     `cmd:"" help:"Verify the chain of the audit records, and name the first one that is tampered with or missing."`
+	Retention doctorRetentionCommand `cmd:"" help:"List what is kept for how long and why, and what is overdue."`
+	DataMap   doctorDataMapCommand   `cmd:"" help:"List every table about persons, and what becomes of it in an export and an erasure, as Markdown."`
 }
 
 type doctorAllCommand struct {
@@ -224,6 +259,18 @@ func (c *doctorAuditCommand) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	return app.DoctorAudit(ctx, url, out)
+}
+
+type doctorRetentionCommand struct{ app.Config }
+
+func (c *doctorRetentionCommand) Run(ctx context.Context, out *output) error {
+	return app.DoctorRetention(ctx, c.Config, out)
+}
+
+type doctorDataMapCommand struct{ app.Config }
+
+func (c *doctorDataMapCommand) Run(ctx context.Context, out *output) error {
+	return app.DataMap(ctx, c.Config, out)
 }
 
 type versionCommand struct{}

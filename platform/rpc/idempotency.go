@@ -32,8 +32,6 @@ const (
 	answerKept = 24 * time.Hour
 	// abandonedAfter is when a claim without an answer is taken for one whose process died. No unary call runs that long.
 	abandonedAfter = 2 * time.Minute
-	// purgeBatch is how many expired answers go in one statement.
-	purgeBatch = 1000
 )
 
 // Answers keeps the first answer to each call that came with an Idempotency-Key, encrypted, for a day.
@@ -50,18 +48,6 @@ type Answers struct {
 // NewAnswers keeps answers in the pool's database, encrypted with aead.
 func NewAnswers(pool *pgxpool.Pool, aead tink.AEAD, now func() time.Time, logger *slog.Logger) *Answers {
 	return &Answers{pool: pool, aead: aead, now: now, logger: logger}
-}
-
-// Purge deletes expired answers and tells how many.
-func (a *Answers) Purge(ctx context.Context) (int64, error) {
-	var total int64
-	for {
-		n, err := rpcdb.New(a.pool).PurgeIdempotencyKeys(ctx, rpcdb.PurgeIdempotencyKeysParams{Now: a.now(), Batch: purgeBatch})
-		total += n
-		if err != nil || n < purgeBatch {
-			return total, err
-		}
-	}
 }
 
 // idempotent replays answers for the methods whose rule allows it. It is for signed-in callers; others have no name to keep an answer under.

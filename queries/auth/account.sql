@@ -50,3 +50,12 @@ SELECT id, outdated_at FROM auth.accounts WHERE outdated_at > sqlc.arg(since)::t
 -- name: VerifyEmail :execrows
 UPDATE auth.accounts SET email_verified_at = sqlc.arg(now)::timestamptz
 WHERE id = sqlc.arg(id) AND email = sqlc.arg(email) AND email_verified_at IS NULL;
+
+-- name: SetContact :execrows
+-- What is null stays as it is.
+UPDATE auth.accounts SET display_name = coalesce(sqlc.narg(display_name)::text, display_name), locale = coalesce(sqlc.narg(locale)::text, locale),
+    time_zone = coalesce(sqlc.narg(time_zone)::text, time_zone)
+WHERE id = sqlc.arg(id);
+
+-- name: SetAccountState :exec
+UPDATE auth.accounts SET state = sqlc.arg(state) WHERE id = sqlc.arg(id);

@@ -19,6 +19,3 @@ DELETE FROM auth.challenges WHERE hash = sqlc.arg(hash);
 
 -- name: DeleteChallenges :exec
 DELETE FROM auth.challenges WHERE account_id = sqlc.arg(account_id)::uuid;
-
--- name: PurgeChallenges :execrows
-DELETE FROM auth.challenges WHERE hash IN (SELECT c.hash FROM auth.challenges c WHERE c.expires_at < sqlc.arg(before) LIMIT sqlc.arg(batch));

@@ -12,7 +12,3 @@ WHERE t.hash = sqlc.arg(hash) AND t.purpose = sqlc.arg(purpose) AND t.expires_at
 
 -- name: DeleteEmailTokens :exec
 DELETE FROM auth.email_tokens WHERE account_id = sqlc.arg(account_id) AND purpose = sqlc.arg(purpose);
-
--- name: PurgeEmailTokens :execrows
-DELETE FROM auth.email_tokens WHERE (account_id, hash) IN (
-    SELECT t.account_id, t.hash FROM auth.email_tokens t WHERE t.expires_at < sqlc.arg(before) LIMIT sqlc.arg(batch));

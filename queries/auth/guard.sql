@@ -12,6 +12,3 @@ UPDATE auth.guards SET level = sqlc.arg(level), updated_at = sqlc.arg(now), lock
 
 -- name: DeleteGuards :exec
 DELETE FROM auth.guards WHERE key = ANY(sqlc.arg(keys)::bytea[]);
-
--- name: PurgeGuards :execrows
-DELETE FROM auth.guards WHERE key IN (SELECT g.key FROM auth.guards g WHERE g.updated_at < sqlc.arg(before) LIMIT sqlc.arg(batch));

@@ -18,7 +18,3 @@ SELECT (before.others > 0 AND before.same = 0)::boolean AS unfamiliar FROM befor
 -- The owner is still there. It makes no network known.
 UPDATE auth.known_networks SET last_seen_at = sqlc.arg(now)::timestamptz
 WHERE account_id = sqlc.arg(account_id) AND network = sqlc.arg(network) AND last_seen_at < sqlc.arg(now)::timestamptz - interval '1 day';
-
--- name: PurgeKnownNetworks :execrows
-DELETE FROM auth.known_networks WHERE (account_id, network) IN (
-    SELECT k.account_id, k.network FROM auth.known_networks k WHERE k.last_seen_at < sqlc.arg(before) LIMIT sqlc.arg(batch));

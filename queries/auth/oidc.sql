@@ -12,9 +12,6 @@ DELETE FROM auth.oidc_flows WHERE state_hash = sqlc.arg(state_hash) AND expires_
 -- What an account was about to be linked to.
 DELETE FROM auth.oidc_flows WHERE account_id = sqlc.arg(account_id)::uuid;
 
--- name: PurgeOidcFlows :execrows
-DELETE FROM auth.oidc_flows WHERE state_hash IN (SELECT f.state_hash FROM auth.oidc_flows f WHERE f.expires_at < sqlc.arg(before) LIMIT sqlc.arg(batch));
-
 -- name: GetIdentityAccount :one
 SELECT account_id FROM auth.identities WHERE provider = sqlc.arg(provider) AND subject = sqlc.arg(subject);
 

@@ -9,7 +9,3 @@ SELECT * FROM auth.security_events WHERE account_id = sqlc.arg(account_id) AND i
 -- Newest first; ids are made in the order of time.
 SELECT * FROM auth.security_events WHERE account_id = sqlc.arg(account_id) AND id < sqlc.arg(before_id)
 ORDER BY id DESC LIMIT sqlc.arg(page_size);
-
--- name: PurgeSecurityEvents :execrows
-DELETE FROM auth.security_events WHERE (account_id, id) IN (
-    SELECT e.account_id, e.id FROM auth.security_events e WHERE e.created_at < sqlc.arg(before) LIMIT sqlc.arg(batch));

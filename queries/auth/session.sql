@@ -59,7 +59,3 @@ UPDATE auth.sessions SET second_factor = false WHERE account_id = sqlc.arg(accou
 -- name: ListEndedSessions :many
 -- Those that ended lately, whose access tokens may not have expired.
 SELECT id, ended_at FROM auth.sessions WHERE ended_at > sqlc.arg(since)::timestamptz ORDER BY ended_at DESC LIMIT 100000;
-
--- name: PurgeSessions :execrows
-DELETE FROM auth.sessions WHERE (account_id, id) IN (
-    SELECT s.account_id, s.id FROM auth.sessions s WHERE s.created_at < sqlc.arg(before) AND s.expires_at < sqlc.arg(before) LIMIT sqlc.arg(batch));

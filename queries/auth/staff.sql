@@ -15,3 +15,9 @@ DELETE FROM auth.staff_roles WHERE account_id = sqlc.arg(account_id) AND role = 
 -- name: LockAdmins :many
 -- Who holds the role of administrator; removals take turns.
 SELECT account_id FROM auth.staff_roles WHERE role = ANY(ARRAY['admin']) ORDER BY account_id FOR UPDATE;
+
+-- name: CountOtherAdmins :one
+-- Administrators beside one who can be counted on: they may sign in, and are not about to be erased. Removals have taken their turn by LockAdmins,
+-- in a statement of its own, so that this one sees what the one before did.
+SELECT count(*) FROM auth.staff_roles r JOIN auth.accounts a ON a.id = r.account_id
+WHERE r.role = 'admin' AND r.account_id <> sqlc.arg(account_id) AND a.state = 'active' AND a.erase_after IS NULL;

@@ -18,8 +18,3 @@ WHERE person_id = @person_id AND procedure = @procedure AND key = @key AND claim
 -- name: ReleaseIdempotencyKey :exec
 DELETE FROM rpc.idempotency_keys
 WHERE person_id = @person_id AND procedure = @procedure AND key = @key AND claimed_at = @claimed_at AND response IS NULL;
-
--- name: PurgeIdempotencyKeys :execrows
-DELETE FROM rpc.idempotency_keys WHERE (person_id, procedure, key) IN (
-    SELECT k.person_id, k.procedure, k.key FROM rpc.idempotency_keys k WHERE k.expires_at < @now LIMIT @batch
-);

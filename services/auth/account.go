@@ -55,7 +55,10 @@ func (s *Service) admit(a *account) error {
 	return nil
 }
 
-const stateSuspended = "suspended"
+const (
+	stateActive    = "active"
+	stateSuspended = "suspended"
+)
 
 var (
 	errSuspended       = fault.Denied("this account is suspended").WithReason("ACCOUNT_SUSPENDED")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -102,13 +103,20 @@ func (m *Admin) RevokeRole(ctx context.Context, req *authv1.RevokeRoleRequest) (
 	return &authv1.RevokeRoleResponse{}, err
 }
 
-// keepLastAdmin refuses to leave an installation without an administrator.
+// keepLastAdmin refuses to leave an installation without an administrator who can sign in, and goes on to. The account is locked.
 func keepLastAdmin(ctx context.Context, q *authdb.Queries, id uuid.UUID) error {
 	admins, err := q.LockAdmins(ctx)
 	if err != nil {
 		return fmt.Errorf("lock administrators: %w", err)
 	}
-	if len(admins) == 1 && admins[0] == id {
+	if !slices.Contains(admins, id) {
+		return nil
+	}
+	others, err := q.CountOtherAdmins(ctx, id)
+	if err != nil {
+		return fmt.Errorf("count administrators: %w", err)
+	}
+	if others == 0 {
 		return fault.Precondition("this is the last administrator: make another one first").WithReason("LAST_ADMIN")
 	}
 	return nil
@@ -191,7 +199,7 @@ func (m *Admin) ResetSecondFactors(ctx context.Context, req *authv1.ResetSecondF
 		if err != nil {
 			return fmt.Errorf("end sessions: %w", err)
 		}
-		if err := m.recordEvent(ctx, tx, id, eventFactorsReset, ""); err != nil {
+		if err := m.recordStaffEvent(ctx, tx, id, eventFactorsReset); err != nil {
 			return err
 		}
 		return m.audit.Record(ctx, tx, audit.Entry{

@@ -132,6 +132,23 @@ func TestWhatIsAudited(t *testing.T) {
 			return res.GetKeyId(), err
 		}, "", ""},
 	}
+	support := r.supportAs(tokens)
+	for _, one := range []struct{ method, action, before, after string }{
+		{"SuspendAccount", "auth.account.suspended", `{"state":"active"}`, `{"state":"suspended"}`},
+		{"SuspendAccount", "auth.account.suspended", `{"state":"suspended"}`, `{"state":"suspended"}`}, // changes nothing, and was done
+		{"ResumeAccount", "auth.account.resumed", `{"state":"suspended"}`, `{"state":"active"}`},
+		{"EndAccountSessions", "auth.sessions.ended", "", ""},
+		{"RequestAccountErasure", "auth.erasure.requested", `{"erase_after":null}`, `{"erase_after":"20`},
+		{"CancelAccountErasure", "auth.erasure.cancelled", `{"erase_after":"20`, `{"erase_after":null}`},
+	} {
+		calls = append(calls, struct {
+			method, action, subjectType string
+			call                        func() (string, error)
+			before, after               string
+		}{"AccountAdminService/" + one.method, one.action, "account", func() (string, error) {
+			return ana, supportCalls[one.method](ctx, support, ana, reason)
+		}, one.before, one.after})
+	}
 	var called []string
 	seen := len(r.records())
 	for _, test := range calls {
@@ -154,6 +171,8 @@ func TestWhatIsAudited(t *testing.T) {
 		}
 		if before, after := r.reveal(got.id); !strings.Contains(before, test.before) || !strings.Contains(after, test.after) {
 			t.Errorf("%s: before %s, after %s", test.method, before, after)
+		} else if strings.HasPrefix(test.method, "AccountAdminService") && (!strings.Contains(after, reason) || got.person == nil || got.person.String() != ana || strings.Contains(got.raw, reason)) {
+			t.Errorf("%s: %+v, after %s", test.method, got, after)
 		}
 	}
 	for _, method := range auditedMethods(t) {
@@ -171,6 +190,13 @@ func TestWhatIsAudited(t *testing.T) {
 		_ = call(ctx, admin) // lists, and changes of nobody
 		if n := len(r.records()); n != seen {
 			t.Errorf("%s recorded what did not happen", name)
+			seen = n
+		}
+	}
+	for name, call := range supportCalls {
+		_ = call(ctx, support, uuid.NewString(), reason)
+		if n := len(r.records()); n != seen {
+			t.Errorf("%s of nobody recorded what did not happen", name)
 			seen = n
 		}
 	}

@@ -152,7 +152,11 @@ func keep(err error, refusal *error) error {
 // was replaced meanwhile opens nothing.
 func (s *Service) unchanged(ctx context.Context, tx pgx.Tx, seen *account) (*account, error) {
 	q := authdb.New(tx)
-	_, err := q.ShareAccount(ctx, seen.AuthAccount.ID)
+	hold := q.ShareAccount
+	if seen.AuthAccount.ErasureID != nil {
+		hold = q.LockAccount // the sign-in writes to it: several at once would wait for each other for ever
+	}
+	_, err := hold(ctx, seen.AuthAccount.ID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, errCredentialsWrong
 	}
@@ -163,11 +167,16 @@ func (s *Service) unchanged(ctx context.Context, tx pgx.Tx, seen *account) (*acc
 	if err != nil {
 		return nil, err
 	}
-	before, after := seen.AuthAccount.PasswordSetAt, current.AuthAccount.PasswordSetAt
-	if (before == nil) != (after == nil) || before != nil && !before.Equal(*after) {
+	if !samePassword(seen, current) {
 		return nil, errCredentialsWrong
 	}
 	return current, s.admit(current)
+}
+
+// samePassword tells whether an account has the password still that it had when it was seen first.
+func samePassword(seen, current *account) bool {
+	before, after := seen.AuthAccount.PasswordSetAt, current.AuthAccount.PasswordSetAt
+	return before == nil && after == nil || before != nil && after != nil && before.Equal(*after)
 }
 
 // refuse answers someone whose password was right and who may not come in. Who only lacks a verified address gets the mail again.

@@ -59,7 +59,7 @@ func (c oidcClaims) displayName() string {
 func (c oidcClaims) locale() string { return locale.Of(string(c.Locale)) }
 
 func (c oidcClaims) timeZone() string {
-	zone, err := timeZone(string(c.ZoneInfo))
+	zone, err := timeZone("zoneinfo", string(c.ZoneInfo))
 	if err != nil {
 		return "UTC"
 	}

@@ -89,6 +89,7 @@ func (p *PartnerKeys) load(ctx context.Context, hash []byte) (authdb.AuthPartner
 	if err != nil {
 		return key, fmt.Errorf("get partner key: %w", err)
 	}
+	key.CreatedBy = nil // caches have no use for it, and would outlive the person
 	if key.RevokedAt == nil && (key.LastUsedAt == nil || now.Sub(*key.LastUsedAt) >= partnerUse) {
 		if err := q.TouchPartnerKey(ctx, authdb.TouchPartnerKeyParams{ID: key.ID, Now: now}); err != nil {
 			p.logger.WarnContext(ctx, "use of a partner key not noted", "id", key.ID, "error", err) // the key is good all the same

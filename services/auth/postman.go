@@ -109,14 +109,34 @@ func (p *Postman) SendAlert(ctx context.Context, person, event uuid.UUID, d Deli
 	if a == nil || err != nil {
 		return err
 	}
-	zone, err := time.LoadLocation(a.AuthAccount.TimeZone)
-	if err != nil {
-		zone = time.UTC
-	}
 	alert := letter.Alert{
-		Name: a.knownName(), Kind: letter.Kind(row.Kind), Time: row.CreatedAt.In(zone), Device: row.Device, Place: networkText(row.Network), Link: p.link(a, "/auth/reset", ""),
+		Name: a.knownName(), Kind: letter.Kind(row.Kind), Time: row.CreatedAt.In(a.zone()), Device: row.Device, Place: networkText(row.Network), Link: p.link(a, "/auth/reset", ""),
+	}
+	if row.Kind == eventErasureRequested {
+		if a.AuthAccount.ErasureID == nil {
+			return nil // it was called off before the letter went out
+		}
+		alert.Due, alert.Receipt = a.AuthAccount.EraseAfter.In(a.zone()), a.AuthAccount.ErasureID.String()
 	}
 	return p.send(ctx, a, d.ID, alert)
+}
+
+// sendErased writes the last letter to somebody whose account is no more.
+func (p *Postman) sendErased(ctx context.Context, a *account, receipt uuid.UUID, backupsUntil time.Time) error {
+	id, err := newID() // its own: that of the erasure is a secret, and mail servers note this one
+	if err != nil {
+		return err
+	}
+	return p.send(ctx, a, "erased-"+id.String(), letter.Erased{Name: a.knownName(), Receipt: receipt.String(), BackupsUntil: backupsUntil.In(a.zone())})
+}
+
+// zone is where the person lives by.
+func (a *account) zone() *time.Location {
+	zone, err := time.LoadLocation(a.AuthAccount.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
 }
 
 // addressee gives the account; nil for nobody's, and when it has had enough letters of a kind.

@@ -53,7 +53,7 @@ func (s *Service) applicant(req *authv1.RegisterRequest) (*authdb.InsertAccountP
 	if err != nil {
 		return nil, err
 	}
-	zone, err := timeZone(req.GetTimeZone())
+	zone, err := timeZone("timeZone", req.GetTimeZone())
 	if err != nil {
 		return nil, err
 	}
@@ -94,14 +94,14 @@ func (s *Service) register(ctx context.Context, tx pgx.Tx, fresh authdb.InsertAc
 	return s.openSession(ctx, tx, &account{AuthAccount: authdb.AuthAccount{ID: fresh.ID}}, device, false)
 }
 
-// timeZone checks the name of an IANA time zone; an empty one is UTC.
-func timeZone(name string) (string, error) {
+// timeZone checks the name of an IANA time zone, which a field of the request has; an empty one is UTC.
+func timeZone(field, name string) (string, error) {
 	if name == "" {
 		return "UTC", nil
 	}
 	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
-		return "", fault.Invalid("timeZone: there is no time zone of this name").
-			WithField("timeZone", "must be the name of an IANA time zone, for example Europe/Belgrade").WithReason("TIME_ZONE_UNKNOWN")
+		return "", fault.Invalid("%s: there is no time zone of this name", field).
+			WithField(field, "must be the name of an IANA time zone, for example Europe/Belgrade").WithReason("TIME_ZONE_UNKNOWN")
 	}
 	return name, nil
 }

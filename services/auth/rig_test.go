@@ -139,6 +139,8 @@ func (s shared) process(tb testing.TB, change ...func(*auth.Options)) *rig {
 	}
 	authv1connect.RegisterAuthServiceHandler(r.server.Server, r.service)
 	authv1connect.RegisterAuthAdminServiceHandler(r.server.Server, r.admin)
+	authv1connect.RegisterAccountServiceHandler(r.server.Server, auth.NewAccounts(r.service))
+	authv1connect.RegisterAccountAdminServiceHandler(r.server.Server, auth.NewAccountAdmin(r.service, audit.New(r.keys)))
 	r.client = r.bearing("")
 	return r
 }

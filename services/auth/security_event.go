@@ -29,17 +29,30 @@ const (
 	eventIdentityUnlinked     = "identity_unlinked"
 	eventSessionsEnded        = "sessions_ended"
 	eventFactorsReset         = "factors_reset"
+	eventAccountSuspended     = "account_suspended"
+	eventAccountResumed       = "account_resumed"
+	eventErasureRequested     = "erasure_requested"
+	eventErasureCancelled     = "erasure_cancelled"
 	eventNewDevice            = "new_device" // from a network that is new: devices cannot be told apart
 )
 
 // recordEvent keeps what happened to an account and has its owner told.
 func (o Options) recordEvent(ctx context.Context, tx pgx.Tx, person uuid.UUID, kind, device string) error {
+	return o.recordEventFrom(ctx, tx, person, kind, device, identity.RequestFrom(ctx).Network())
+}
+
+// recordStaffEvent is recordEvent for what staff did, whose network is not the owner's to know.
+func (o Options) recordStaffEvent(ctx context.Context, tx pgx.Tx, person uuid.UUID, kind string) error {
+	return o.recordEventFrom(ctx, tx, person, kind, "", nil)
+}
+
+func (o Options) recordEventFrom(ctx context.Context, tx pgx.Tx, person uuid.UUID, kind, device string, network *netip.Prefix) error {
 	id, err := newID()
 	if err != nil {
 		return err
 	}
 	err = authdb.New(tx).InsertSecurityEvent(ctx, authdb.InsertSecurityEventParams{
-		AccountID: person, ID: id, Kind: kind, Device: device, Network: identity.RequestFrom(ctx).Network(), CreatedAt: o.now(),
+		AccountID: person, ID: id, Kind: kind, Device: device, Network: network, CreatedAt: o.now(),
 	})
 	if err != nil {
 		return fmt.Errorf("record security event: %w", err)

@@ -4,6 +4,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -46,6 +47,10 @@ type Options struct {
 	ReturnURLs []string
 	// RequireVerifiedEmail lets nobody in whose address is not verified.
 	RequireVerifiedEmail bool
+	// CoolingOff is how long after its request an erasure is called off by signing in; 7 days when it is not given.
+	CoolingOff time.Duration
+	// BackupHorizon is how long backups are kept: receipts of erasures say so; 30 days when it is not given.
+	BackupHorizon time.Duration
 	// Demo lets staff in by password alone, and the demo's own logins in at all.
 	Demo bool
 }
@@ -64,6 +69,7 @@ var _ authv1connect.AuthServiceHandler = (*Service)(nil)
 
 // New returns the service. It connects to nothing; it fails when PublicURL, Origins or Providers make no sense.
 func New(o Options) (*Service, error) {
+	o.CoolingOff, o.BackupHorizon = cmp.Or(o.CoolingOff, 7*day), cmp.Or(o.BackupHorizon, 30*day)
 	s := &Service{
 		Options:   o,
 		refreshes: refresh.New(o.Keys),

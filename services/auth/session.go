@@ -56,7 +56,8 @@ func (o Options) issuedAt(a *account) time.Time {
 	return now
 }
 
-// openSession begins a session of a person who has proved who they are, in the transaction of that proof.
+// openSession begins a session of a person who has proved who they are, in the transaction of that proof. An erasure that waits for its time is
+// called off thereby.
 func (s *Service) openSession(ctx context.Context, tx pgx.Tx, a *account, device string, secondFactor bool) (*live, error) {
 	q, now := authdb.New(tx), s.issuedAt(a)
 	id, err := newID()
@@ -64,6 +65,9 @@ func (s *Service) openSession(ctx context.Context, tx pgx.Tx, a *account, device
 		return nil, err
 	}
 	device, network := oneLine(device), identity.RequestFrom(ctx).Network()
+	if err := s.signedInAgain(ctx, tx, a, device); err != nil {
+		return nil, err
+	}
 	first := s.refreshes.First(id)
 	session := &live{
 		account: a.AuthAccount.ID, roles: a.Roles, token: first, authenticatedAt: now, secondFactor: secondFactor, refreshUntil: now.Add(refreshLife), asOf: now,

@@ -102,6 +102,9 @@ func (k *SigningKeys) open(row authdb.AuthSigningKey) *ecdsa.PrivateKey {
 	if err != nil {
 		k.logger.Warn("a signing key of the database does not open with this keyring: processes on one database need the same keyring", "key_id", row.ID, "error", err)
 	}
+	if missing := new(secret.MissingKeyError); errors.As(err, &missing) {
+		return nil // the keyring may still come
+	}
 	k.private[row.ID] = key
 	return key
 }

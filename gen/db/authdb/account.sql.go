@@ -13,7 +13,7 @@ import (
 )
 
 const getAccount = `-- name: GetAccount :one
-SELECT a.id, a.email, a.email_verified_at, a.password_hash, a.password_set_at, a.display_name, a.locale, a.time_zone, a.state, a.demo, a.created_at, a.outdated_at, ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.account_id = a.id ORDER BY r.role)::text[] AS roles
+SELECT a.id, a.email, a.email_verified_at, a.password_hash, a.password_set_at, a.display_name, a.locale, a.time_zone, a.state, a.demo, a.created_at, a.outdated_at, a.erase_after, a.erasure_id, ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.account_id = a.id ORDER BY r.role)::text[] AS roles
 FROM auth.accounts a WHERE a.id = $1
 `
 
@@ -38,13 +38,15 @@ func (q *Queries) GetAccount(ctx context.Context, id uuid.UUID) (GetAccountRow, 
 		&i.AuthAccount.Demo,
 		&i.AuthAccount.CreatedAt,
 		&i.AuthAccount.OutdatedAt,
+		&i.AuthAccount.EraseAfter,
+		&i.AuthAccount.ErasureID,
 		&i.Roles,
 	)
 	return i, err
 }
 
 const getAccountByEmail = `-- name: GetAccountByEmail :one
-SELECT a.id, a.email, a.email_verified_at, a.password_hash, a.password_set_at, a.display_name, a.locale, a.time_zone, a.state, a.demo, a.created_at, a.outdated_at, ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.account_id = a.id ORDER BY r.role)::text[] AS roles
+SELECT a.id, a.email, a.email_verified_at, a.password_hash, a.password_set_at, a.display_name, a.locale, a.time_zone, a.state, a.demo, a.created_at, a.outdated_at, a.erase_after, a.erasure_id, ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.account_id = a.id ORDER BY r.role)::text[] AS roles
 FROM auth.accounts a WHERE a.email = $1
 `
 
@@ -69,6 +71,8 @@ func (q *Queries) GetAccountByEmail(ctx context.Context, email string) (GetAccou
 		&i.AuthAccount.Demo,
 		&i.AuthAccount.CreatedAt,
 		&i.AuthAccount.OutdatedAt,
+		&i.AuthAccount.EraseAfter,
+		&i.AuthAccount.ErasureID,
 		&i.Roles,
 	)
 	return i, err
@@ -185,6 +189,47 @@ func (q *Queries) OutdateTokens(ctx context.Context, arg OutdateTokensParams) (t
 	return outdated_at, err
 }
 
+const setAccountState = `-- name: SetAccountState :exec
+UPDATE auth.accounts SET state = $1 WHERE id = $2
+`
+
+type SetAccountStateParams struct {
+	State string
+	ID    uuid.UUID
+}
+
+func (q *Queries) SetAccountState(ctx context.Context, arg SetAccountStateParams) error {
+	_, err := q.db.Exec(ctx, setAccountState, arg.State, arg.ID)
+	return err
+}
+
+const setContact = `-- name: SetContact :execrows
+UPDATE auth.accounts SET display_name = coalesce($1::text, display_name), locale = coalesce($2::text, locale),
+    time_zone = coalesce($3::text, time_zone)
+WHERE id = $4
+`
+
+type SetContactParams struct {
+	DisplayName *string
+	Locale      *string
+	TimeZone    *string
+	ID          uuid.UUID
+}
+
+// What is null stays as it is.
+func (q *Queries) SetContact(ctx context.Context, arg SetContactParams) (int64, error) {
+	result, err := q.db.Exec(ctx, setContact,
+		arg.DisplayName,
+		arg.Locale,
+		arg.TimeZone,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const setPassword = `-- name: SetPassword :exec
 UPDATE auth.accounts SET password_hash = $1::text,
     password_set_at = greatest($2::timestamptz, password_set_at + interval '1 microsecond') WHERE id = $3
@@ -216,7 +261,7 @@ func (q *Queries) ShareAccount(ctx context.Context, id uuid.UUID) (uuid.UUID, er
 }
 
 const shareAccountOfSession = `-- name: ShareAccountOfSession :one
-SELECT a.id, a.email, a.email_verified_at, a.password_hash, a.password_set_at, a.display_name, a.locale, a.time_zone, a.state, a.demo, a.created_at, a.outdated_at FROM auth.sessions s JOIN auth.accounts a ON a.id = s.account_id WHERE s.id = $1 FOR SHARE OF a
+SELECT a.id, a.email, a.email_verified_at, a.password_hash, a.password_set_at, a.display_name, a.locale, a.time_zone, a.state, a.demo, a.created_at, a.outdated_at, a.erase_after, a.erasure_id FROM auth.sessions s JOIN auth.accounts a ON a.id = s.account_id WHERE s.id = $1 FOR SHARE OF a
 `
 
 // As ShareAccount, for the session of a refresh token, which names no person.
@@ -236,6 +281,8 @@ func (q *Queries) ShareAccountOfSession(ctx context.Context, sessionID uuid.UUID
 		&i.Demo,
 		&i.CreatedAt,
 		&i.OutdatedAt,
+		&i.EraseAfter,
+		&i.ErasureID,
 	)
 	return i, err
 }

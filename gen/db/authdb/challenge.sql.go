@@ -119,23 +119,6 @@ func (q *Queries) LockChallenge(ctx context.Context, arg LockChallengeParams) (A
 	return i, err
 }
 
-const purgeChallenges = `-- name: PurgeChallenges :execrows
-DELETE FROM auth.challenges WHERE hash IN (SELECT c.hash FROM auth.challenges c WHERE c.expires_at < $1 LIMIT $2)
-`
-
-type PurgeChallengesParams struct {
-	Before time.Time
-	Batch  int32
-}
-
-func (q *Queries) PurgeChallenges(ctx context.Context, arg PurgeChallengesParams) (int64, error) {
-	result, err := q.db.Exec(ctx, purgeChallenges, arg.Before, arg.Batch)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const takeChallenge = `-- name: TakeChallenge :one
 DELETE FROM auth.challenges WHERE hash = $1 AND kind = $2 AND expires_at > $3 RETURNING hash, kind, account_id, device, data, wrong_guesses, created_at, expires_at
 `

@@ -76,24 +76,6 @@ func (q *Queries) InsertEmailToken(ctx context.Context, arg InsertEmailTokenPara
 	return err
 }
 
-const purgeEmailTokens = `-- name: PurgeEmailTokens :execrows
-DELETE FROM auth.email_tokens WHERE (account_id, hash) IN (
-    SELECT t.account_id, t.hash FROM auth.email_tokens t WHERE t.expires_at < $1 LIMIT $2)
-`
-
-type PurgeEmailTokensParams struct {
-	Before time.Time
-	Batch  int32
-}
-
-func (q *Queries) PurgeEmailTokens(ctx context.Context, arg PurgeEmailTokensParams) (int64, error) {
-	result, err := q.db.Exec(ctx, purgeEmailTokens, arg.Before, arg.Batch)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const useEmailToken = `-- name: UseEmailToken :one
 DELETE FROM auth.email_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3
 RETURNING account_id, email

@@ -72,23 +72,6 @@ func (q *Queries) LockGuard(ctx context.Context, arg LockGuardParams) (AuthGuard
 	return i, err
 }
 
-const purgeGuards = `-- name: PurgeGuards :execrows
-DELETE FROM auth.guards WHERE key IN (SELECT g.key FROM auth.guards g WHERE g.updated_at < $1 LIMIT $2)
-`
-
-type PurgeGuardsParams struct {
-	Before time.Time
-	Batch  int32
-}
-
-func (q *Queries) PurgeGuards(ctx context.Context, arg PurgeGuardsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, purgeGuards, arg.Before, arg.Batch)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const setGuard = `-- name: SetGuard :exec
 UPDATE auth.guards SET level = $1, updated_at = $2, locked_until = $3 WHERE key = $4
 `

@@ -56,24 +56,6 @@ func (q *Queries) KnowNetwork(ctx context.Context, arg KnowNetworkParams) (bool,
 	return unfamiliar, err
 }
 
-const purgeKnownNetworks = `-- name: PurgeKnownNetworks :execrows
-DELETE FROM auth.known_networks WHERE (account_id, network) IN (
-    SELECT k.account_id, k.network FROM auth.known_networks k WHERE k.last_seen_at < $1 LIMIT $2)
-`
-
-type PurgeKnownNetworksParams struct {
-	Before time.Time
-	Batch  int32
-}
-
-func (q *Queries) PurgeKnownNetworks(ctx context.Context, arg PurgeKnownNetworksParams) (int64, error) {
-	result, err := q.db.Exec(ctx, purgeKnownNetworks, arg.Before, arg.Batch)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const touchKnownNetwork = `-- name: TouchKnownNetwork :exec
 UPDATE auth.known_networks SET last_seen_at = $1::timestamptz
 WHERE account_id = $2 AND network = $3 AND last_seen_at < $1::timestamptz - interval '1 day'

@@ -25,6 +25,8 @@ type AuthAccount struct {
 	Demo            bool
 	CreatedAt       time.Time
 	OutdatedAt      *time.Time
+	EraseAfter      *time.Time
+	ErasureID       *uuid.UUID
 }
 
 type AuthChallenge struct {
@@ -37,6 +39,20 @@ type AuthChallenge struct {
 	WrongGuesses int32
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
+}
+
+type AuthErasure struct {
+	ID uuid.UUID
+	// person
+	AccountID    *uuid.UUID
+	RequestedAt  time.Time
+	ByStaff      bool
+	EraseAfter   time.Time
+	CancelledAt  *time.Time
+	ErasedAt     *time.Time
+	CompletedAt  *time.Time
+	Items        []byte
+	BackupsUntil *time.Time
 }
 
 type AuthGuard struct {

@@ -169,23 +169,6 @@ func (q *Queries) ListIdentities(ctx context.Context, accountID uuid.UUID) ([]Au
 	return items, nil
 }
 
-const purgeOidcFlows = `-- name: PurgeOidcFlows :execrows
-DELETE FROM auth.oidc_flows WHERE state_hash IN (SELECT f.state_hash FROM auth.oidc_flows f WHERE f.expires_at < $1 LIMIT $2)
-`
-
-type PurgeOidcFlowsParams struct {
-	Before time.Time
-	Batch  int32
-}
-
-func (q *Queries) PurgeOidcFlows(ctx context.Context, arg PurgeOidcFlowsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, purgeOidcFlows, arg.Before, arg.Batch)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const takeOidcFlow = `-- name: TakeOidcFlow :one
 DELETE FROM auth.oidc_flows WHERE state_hash = $1 AND expires_at > $2 RETURNING state_hash, provider, return_url, account_id, session_id, device, created_at, expires_at
 `

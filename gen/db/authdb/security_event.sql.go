@@ -100,21 +100,3 @@ func (q *Queries) ListSecurityEvents(ctx context.Context, arg ListSecurityEvents
 	}
 	return items, nil
 }
-
-const purgeSecurityEvents = `-- name: PurgeSecurityEvents :execrows
-DELETE FROM auth.security_events WHERE (account_id, id) IN (
-    SELECT e.account_id, e.id FROM auth.security_events e WHERE e.created_at < $1 LIMIT $2)
-`
-
-type PurgeSecurityEventsParams struct {
-	Before time.Time
-	Batch  int32
-}
-
-func (q *Queries) PurgeSecurityEvents(ctx context.Context, arg PurgeSecurityEventsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, purgeSecurityEvents, arg.Before, arg.Batch)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}

@@ -300,24 +300,6 @@ func (q *Queries) LockSession(ctx context.Context, arg LockSessionParams) (LockS
 	return i, err
 }
 
-const purgeSessions = `-- name: PurgeSessions :execrows
-DELETE FROM auth.sessions WHERE (account_id, id) IN (
-    SELECT s.account_id, s.id FROM auth.sessions s WHERE s.created_at < $1 AND s.expires_at < $1 LIMIT $2)
-`
-
-type PurgeSessionsParams struct {
-	Before time.Time
-	Batch  int32
-}
-
-func (q *Queries) PurgeSessions(ctx context.Context, arg PurgeSessionsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, purgeSessions, arg.Before, arg.Batch)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const rotateSession = `-- name: RotateSession :exec
 UPDATE auth.sessions SET generation = $1, secret_hash = $2, rotated_at = clock_timestamp(), last_seen_at = greatest(last_seen_at, $3::timestamptz),
     expires_at = $4, network = coalesce($5, network)

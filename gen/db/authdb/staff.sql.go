@@ -12,6 +12,20 @@ import (
 	"github.com/google/uuid"
 )
 
+const countOtherAdmins = `-- name: CountOtherAdmins :one
+SELECT count(*) FROM auth.staff_roles r JOIN auth.accounts a ON a.id = r.account_id
+WHERE r.role = 'admin' AND r.account_id <> $1 AND a.state = 'active' AND a.erase_after IS NULL
+`
+
+// Administrators beside one who can be counted on: they may sign in, and are not about to be erased. Removals have taken their turn by LockAdmins,
+// in a statement of its own, so that this one sees what the one before did.
+func (q *Queries) CountOtherAdmins(ctx context.Context, accountID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, countOtherAdmins, accountID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const grantRole = `-- name: GrantRole :execrows
 INSERT INTO auth.staff_roles (account_id, role, granted_by, granted_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (account_id, role) DO NOTHING

@@ -95,25 +95,6 @@ func (q *Queries) GetIdempotencyKey(ctx context.Context, arg GetIdempotencyKeyPa
 	return i, err
 }
 
-const purgeIdempotencyKeys = `-- name: PurgeIdempotencyKeys :execrows
-DELETE FROM rpc.idempotency_keys WHERE (person_id, procedure, key) IN (
-    SELECT k.person_id, k.procedure, k.key FROM rpc.idempotency_keys k WHERE k.expires_at < $1 LIMIT $2
-)
-`
-
-type PurgeIdempotencyKeysParams struct {
-	Now   time.Time
-	Batch int32
-}
-
-func (q *Queries) PurgeIdempotencyKeys(ctx context.Context, arg PurgeIdempotencyKeysParams) (int64, error) {
-	result, err := q.db.Exec(ctx, purgeIdempotencyKeys, arg.Now, arg.Batch)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const releaseIdempotencyKey = `-- name: ReleaseIdempotencyKey :exec
 DELETE FROM rpc.idempotency_keys
 WHERE person_id = $1 AND procedure = $2 AND key = $3 AND claimed_at = $4 AND response IS NULL

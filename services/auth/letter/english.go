@@ -11,12 +11,14 @@ func english() language {
 		minutes:  forms{one: "%d minute", many: "%d minutes", onlyOne: true},
 		advice: "If this was you, there is nothing to do. If it was not, set a new password now, which signs out all devices, " +
 			"and look through your sign-in settings.",
-		secure: "Secure my account",
-		when:   "Time",
-		device: "Device",
-		place:  "Network",
-		footer: "Mind Space. This message was sent automatically, answers to it are not read.",
-		alerts: englishAlerts,
+		secure:  "Secure my account",
+		when:    "Time",
+		device:  "Device",
+		place:   "Network",
+		due:     "Erased on",
+		receipt: "Receipt number",
+		footer:  "Mind Space. This message was sent automatically, answers to it are not read.",
+		alerts:  englishAlerts,
 	}
 	l.verify.subject = "Confirm your e-mail address"
 	l.verify.why = "Somebody, most likely you, signed up for Mind Space with this e-mail address. Please confirm that it is yours."
@@ -33,6 +35,11 @@ func english() language {
 	l.registered.forgotten = "If you have forgotten your password, you can set a new one."
 	l.registered.action = "Set a new password"
 	l.registered.otherwise = "If it was not you, there is nothing to do: nobody got into your account."
+	l.erased.subject = "Everything about you was erased"
+	l.erased.happened = "Your Mind Space account and everything that we held about you were erased, as was asked for."
+	l.erased.backups = "Copies that were made before, in case of a failure, may still hold your data until %s. Then they are gone too."
+	l.erased.receipt = "What was erased can be looked up with this receipt number. Please keep it: nothing else leads from you to the receipt any more."
+	l.erased.last = "This is the last message that you get from us."
 	return l
 }
 
@@ -80,6 +87,22 @@ var englishAlerts = map[Kind]alertText{
 		"Our staff removed the second factors of your account, as is done for people who have lost theirs. " +
 			"Please set up new ones when you next sign in.",
 		"If you did not ask for this, set a new password now and write to our support.",
+	},
+	AccountSuspended: {
+		"Your account was suspended",
+		"Our staff suspended your account. All devices were signed out, and nobody can sign in to it for the time being.",
+		"If you think that this is a mistake, write to our support.",
+	},
+	AccountResumed: {"Your account can be used again", "Our staff ended the suspension of your account. You can sign in again.", "If you have questions, write to our support."},
+	ErasureRequested: {
+		"Your account will be erased",
+		"We were asked to erase your account and everything that we hold about you. All devices were signed out.",
+		"If you change your mind, or did not ask for this, sign in before then: that calls it off. " +
+			"If it was not you, set a new password as well. Keep the receipt number: with it you can see afterwards what was erased.",
+	},
+	ErasureCancelled: {
+		"Your account will not be erased",
+		"The erasure of your account was called off, by a sign-in or by our staff. Everything is as it was.", "",
 	},
 	NewDevice: {"New sign-in to your account", "Somebody signed in to your account from a network that it was not used on before.", ""},
 }

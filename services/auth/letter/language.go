@@ -23,9 +23,15 @@ type language struct {
 		subject, why, signIn, forgotten, action, otherwise string
 	}
 
+	erased struct {
+		subject, happened, receipt, last string
+		backups                          string // %s is a date
+	}
+
 	alerts              map[Kind]alertText
 	advice, secure      string
 	when, device, place string
+	due, receipt        string
 
 	footer string
 }

@@ -104,6 +104,10 @@ const (
 	IdentityUnlinked     Kind = "identity_unlinked"
 	SessionsEnded        Kind = "sessions_ended" // all of them
 	FactorsReset         Kind = "factors_reset"  // by staff
+	AccountSuspended     Kind = "account_suspended"
+	AccountResumed       Kind = "account_resumed"
+	ErasureRequested     Kind = "erasure_requested" // its Due and Receipt are needed
+	ErasureCancelled     Kind = "erasure_cancelled"
 	NewDevice            Kind = "new_device"
 )
 
@@ -111,7 +115,8 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		RefreshReuse, PasswordChanged, PasswordReset, TOTPEnabled, TOTPDisabled, RecoveryCodeUsed, RecoveryCodesRenewed,
-		PasskeyAdded, PasskeyRemoved, IdentityLinked, IdentityUnlinked, SessionsEnded, FactorsReset, NewDevice,
+		PasskeyAdded, PasskeyRemoved, IdentityLinked, IdentityUnlinked, SessionsEnded, FactorsReset, AccountSuspended, AccountResumed,
+		ErasureRequested, ErasureCancelled, NewDevice,
 	}
 }
 
@@ -130,9 +135,15 @@ type Alert struct {
 	// Place is where the client was, as coarse as we keep it, for example 203.0.113.0/24; may be empty.
 	// It must come from us, never from the client: it is stripped less than the device.
 	Place string
+	// Due is when everything is erased, shown in its own zone, and Receipt the id of the erasure: for ErasureRequested only.
+	Due     time.Time
+	Receipt string
 	// Link leads to the page where a new password is asked for, or to the account's sign-in settings.
 	Link string
 }
+
+// timeFormat is the same in every language.
+const timeFormat = "2006-01-02 15:04 (UTC-07:00)"
 
 func (a Alert) write(l language) (document, error) {
 	t, ok := l.alerts[a.Kind]
@@ -142,14 +153,20 @@ func (a Alert) write(l language) (document, error) {
 	if a.Time.IsZero() {
 		return document{}, errors.New("the time is missing")
 	}
+	if requested := a.Kind == ErasureRequested; requested == a.Due.IsZero() || requested == (a.Receipt == "") {
+		return document{}, errors.New("when everything is erased and the receipt belong to a request for it")
+	}
 	d := document{Subject: t.subject, Greeting: l.greet(a.Name)}
 	d.say(t.happened)
-	details := []detail{{l.when, a.Time.Format("2006-01-02 15:04 (UTC-07:00)")}}
+	details := []detail{{l.when, a.Time.Format(timeFormat)}}
 	if device := plain(a.Device, ""); device != "" {
 		details = append(details, detail{l.device, device})
 	}
 	if place := plain(a.Place, ":/"); place != "" {
 		details = append(details, detail{l.place, place})
+	}
+	if !a.Due.IsZero() {
+		details = append(details, detail{l.due, a.Due.Format(timeFormat)}, detail{l.receipt, a.Receipt})
 	}
 	d.Blocks = append(d.Blocks, block{Details: details})
 	advice := t.advice
@@ -159,6 +176,30 @@ func (a Alert) write(l language) (document, error) {
 	d.say(advice)
 	d.offer(l.secure, a.Link, "", "")
 	return d, checkLink("Link", a.Link)
+}
+
+// Erased is the last letter that a person gets: everything about them was erased.
+type Erased struct {
+	// Name is whom to greet, under the same conditions as in [Reset].
+	Name string
+	// Receipt is the id of the erasure.
+	Receipt string
+	// BackupsUntil is when the last backup from before is gone, shown in its own zone.
+	BackupsUntil time.Time
+}
+
+func (e Erased) write(l language) (document, error) {
+	if e.Receipt == "" || e.BackupsUntil.IsZero() {
+		return document{}, errors.New("the receipt or the end of the backups is missing")
+	}
+	t := l.erased
+	d := document{Subject: t.subject, Greeting: l.greet(e.Name)}
+	d.say(t.happened)
+	d.say(fmt.Sprintf(t.backups, e.BackupsUntil.Format("2006-01-02")))
+	d.say(t.receipt)
+	d.Blocks = append(d.Blocks, block{Code: e.Receipt})
+	d.say(t.last)
+	return d, nil
 }
 
 // Render gives the letter in the language of the BCP 47 tag, in English when it is none of ours.

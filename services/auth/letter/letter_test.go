@@ -24,6 +24,7 @@ var happened = time.Date(2026, 3, 29, 3, 5, 0, 0, time.FixedZone("", 2*60*60))
 // samples gives one letter of each sort, and of each kind of alert, by name.
 func samples() map[string]letter.Letter {
 	const link = "https://mindspace.test/auth/x?token=abc_DEF-123&from=mail"
+	const receipt = "9b2f4d3e-0c51-4f0a-8f2e-1d6a7c5b3e90"
 	all := map[string]letter.Letter{
 		"verify":             letter.Verify{Link: link, Token: "abc_DEF-123", ExpiresHours: 24},
 		"verify_link_only":   letter.Verify{Link: link, ExpiresHours: 1},
@@ -33,10 +34,15 @@ func samples() map[string]letter.Letter {
 		"already_reset_only": letter.AlreadyRegistered{ResetLink: "https://mindspace.test/forgot"},
 		"alert_bare":         letter.Alert{Kind: letter.NewDevice, Time: happened.UTC(), Link: "https://mindspace.test/forgot"},
 	}
+	all["erased"] = letter.Erased{Name: "Ana", Receipt: receipt, BackupsUntil: happened}
 	for _, kind := range letter.Kinds() {
-		all["alert_"+string(kind)] = letter.Alert{
+		alert := letter.Alert{
 			Name: "Ana O'Neill", Kind: kind, Time: happened, Device: "Firefox 143.0 (Windows)", Place: "203.0.113.0/24", Link: "https://mindspace.test/forgot",
 		}
+		if kind == letter.ErasureRequested {
+			alert.Due, alert.Receipt = happened.AddDate(0, 0, 7), receipt
+		}
+		all["alert_"+string(kind)] = alert
 	}
 	return all
 }
@@ -162,6 +168,11 @@ func TestIncompleteLetters(t *testing.T) {
 		"no kind":                letter.Alert{Time: happened, Link: link},
 		"an unknown kind":        letter.Alert{Kind: "coffee", Time: happened, Link: link},
 		"no time":                letter.Alert{Kind: letter.NewDevice, Link: link},
+		"an erasure without end": letter.Alert{Kind: letter.ErasureRequested, Time: happened, Receipt: "x", Link: link},
+		"an erasure unreceipted": letter.Alert{Kind: letter.ErasureRequested, Time: happened, Due: happened, Link: link},
+		"another kind's receipt": letter.Alert{Kind: letter.NewDevice, Time: happened, Receipt: "x", Link: link},
+		"erased without receipt": letter.Erased{BackupsUntil: happened},
+		"erased without backups": letter.Erased{Receipt: "x"},
 		"an alert without link":  letter.Alert{Kind: letter.NewDevice, Time: happened},
 		"no link to verify":      letter.Verify{Token: "x", ExpiresHours: 24},
 		"a script to verify":     letter.Verify{Link: "javascript:alert('s3cret')", ExpiresHours: 24},

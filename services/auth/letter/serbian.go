@@ -12,12 +12,14 @@ func serbian() language {
 		minutes:  forms{one: "%d minut", few: "%d minuta", many: "%d minuta"},
 		advice: "Ako ste to bili vi, ne treba ništa da radite. Ako niste, odmah postavite novu lozinku (time se odjavljuju svi uređaji) " +
 			"i proverite podešavanja prijave.",
-		secure: "Zaštiti moj nalog",
-		when:   "Vreme",
-		device: "Uređaj",
-		place:  "Mreža",
-		footer: "Mind Space. Ova poruka je poslata automatski, odgovore na nju niko ne čita.",
-		alerts: serbianAlerts,
+		secure:  "Zaštiti moj nalog",
+		when:    "Vreme",
+		device:  "Uređaj",
+		place:   "Mreža",
+		due:     "Biće obrisano",
+		receipt: "Broj potvrde",
+		footer:  "Mind Space. Ova poruka je poslata automatski, odgovore na nju niko ne čita.",
+		alerts:  serbianAlerts,
 	}
 	l.verify.subject = "Potvrdite svoju adresu e-pošte"
 	l.verify.why = "Neko, najverovatnije vi, napravio je nalog u aplikaciji Mind Space s ovom adresom. Molimo vas da potvrdite da je vaša."
@@ -34,6 +36,11 @@ func serbian() language {
 	l.registered.forgotten = "Ako ste zaboravili lozinku, možete da postavite novu."
 	l.registered.action = "Postavi novu lozinku"
 	l.registered.otherwise = "Ako to niste bili vi, ne treba ništa da radite: niko nije ušao u vaš nalog."
+	l.erased.subject = "Svi podaci o vama su obrisani"
+	l.erased.happened = "Vaš Mind Space nalog i sve što smo čuvali o vama obrisani su, kao što je zatraženo."
+	l.erased.backups = "Rezervne kopije napravljene ranije, za slučaj kvara, mogu sadržati vaše podatke do %s. Posle toga ni njih više nema."
+	l.erased.receipt = "Pomoću ovog broja potvrde može se videti šta je obrisano. Sačuvajte ga: ništa drugo vas više ne povezuje s potvrdom."
+	l.erased.last = "Ovo je poslednja poruka koju dobijate od nas."
 	return l
 }
 
@@ -81,6 +88,22 @@ var serbianAlerts = map[Kind]alertText{
 		"Naše osoblje je uklonilo druge faktore vašeg naloga, što se radi kada ih neko izgubi. " +
 			"Molimo vas da pri sledećoj prijavi podesite nove.",
 		"Ako to niste tražili, odmah postavite novu lozinku i pišite našoj podršci.",
+	},
+	AccountSuspended: {
+		"Vaš nalog je suspendovan",
+		"Naše osoblje je suspendovalo vaš nalog. Svi uređaji su odjavljeni i za sada se niko ne može prijaviti.",
+		"Ako mislite da je to greška, pišite našoj podršci.",
+	},
+	AccountResumed: {"Vaš nalog ponovo može da se koristi", "Naše osoblje je ukinulo suspenziju vašeg naloga. Ponovo možete da se prijavite.", "Ako imate pitanja, pišite našoj podršci."},
+	ErasureRequested: {
+		"Vaš nalog će biti obrisan",
+		"Zatraženo je brisanje vašeg naloga i svega što čuvamo o vama. Svi uređaji su odjavljeni.",
+		"Ako se predomislite, ili to niste tražili, prijavite se pre tog vremena: time se brisanje opoziva. " +
+			"Ako to niste bili vi, postavite i novu lozinku. Sačuvajte broj potvrde: pomoću njega posle možete da vidite šta je obrisano.",
+	},
+	ErasureCancelled: {
+		"Brisanje naloga je opozvano",
+		"Brisanje vašeg naloga je opozvano, prijavom ili od strane našeg osoblja. Sve je ostalo kako je bilo.", "",
 	},
 	NewDevice: {"Nova prijava na vaš nalog", "Neko se prijavio na vaš nalog s mreže koja do sada nije korišćena.", ""},
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/mindspace-app/mindspace/platform/personal"
 	"github.com/mindspace-app/mindspace/services/auth"
 )
 
@@ -22,10 +23,16 @@ var perished = []struct {
 	{"sessions", `INSERT INTO auth.sessions (account_id, id, device, created_at, last_seen_at, authenticated_at, second_factor, generation, secret_hash, rotated_at, expires_at)
 		VALUES ($1, $2, '', now() - interval '100 days', now(), now(), false, 0, '', now(), $3)`, 30 * day},
 	{"known_networks", "INSERT INTO auth.known_networks (account_id, network, last_seen_at) VALUES ($1, ('10.' || get_byte(uuid_send($2), 15) || '.' || get_byte(uuid_send($2), 14) || '.0/24')::cidr, $3)", 90 * day},
+	{"erasures", `INSERT INTO auth.erasures (account_id, id, requested_at, by_staff, erase_after, cancelled_at) VALUES ($1, $2, now(), false, now(), $3)`, 365 * day},
+	{"erasures", `INSERT INTO auth.erasures (id, requested_at, by_staff, erase_after, erased_at, completed_at)
+		SELECT $2, now(), false, now(), now(), $3 WHERE $1::uuid IS NOT NULL`, 3 * 365 * day},
 	{"security_events", "INSERT INTO auth.security_events (account_id, id, kind, device, created_at) VALUES ($1, $2, 'new_device', '', $3)", 365 * day},
 }
 
 const day = 24 * time.Hour
+
+// retention is the rules of sign-in.
+var retention = personal.NewRegistry(auth.Personal())
 
 func (r *rig) count(table string) (n int) {
 	r.t.Helper()
@@ -35,7 +42,7 @@ func (r *rig) count(table string) (n int) {
 	return n
 }
 
-func TestPurgeDeletesWhatHasHadItsTime(t *testing.T) {
+func TestRetentionDeletesWhatHasHadItsTime(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, inDemo)
 	admin := r.staff("admin@example.org", "admin")
@@ -45,6 +52,8 @@ func TestPurgeDeletesWhatHasHadItsTime(t *testing.T) {
 	person, now := uuid.MustParse(r.personOf(admin).GetUserId()), r.clock.Now()
 	for _, p := range perished {
 		r.exec("DELETE FROM auth." + p.table)
+	}
+	for _, p := range perished {
 		for _, at := range []time.Duration{-time.Second, time.Second, time.Hour} {
 			r.exec(p.insert, person, uuid.New(), now.Add(at-p.kept))
 		}
@@ -56,14 +65,24 @@ func TestPurgeDeletesWhatHasHadItsTime(t *testing.T) {
 			t.Errorf("%s is empty", table)
 		}
 	}
-	for _, want := range []int64{int64(len(perished)), 0} {
-		if n, err := auth.Purge(t.Context(), r.pool, now); err != nil || n != want {
-			t.Errorf("purged %d, %v, want %d", n, err, want)
+	kinds := map[string]int{}
+	for _, p := range perished {
+		kinds[p.table]++
+	}
+	for _, want := range []int{1, 0} {
+		deleted, err := retention.Retain(t.Context(), r.pool, now)
+		if err != nil {
+			t.Error(err)
+		}
+		for table, n := range kinds {
+			if got := deleted["auth."+table]; got != int64(want*n) {
+				t.Errorf("%s: deleted %d rows, want %d", table, got, want*n)
+			}
 		}
 	}
-	for _, p := range perished {
-		if n := r.count(p.table); n != 2 {
-			t.Errorf("%s: %d rows are left, want 2", p.table, n)
+	for table, n := range kinds {
+		if left := r.count(table); left != 2*n {
+			t.Errorf("%s: %d rows are left, want %d", table, left, 2*n)
 		}
 	}
 	for _, table := range lasting {
@@ -74,7 +93,7 @@ func TestPurgeDeletesWhatHasHadItsTime(t *testing.T) {
 }
 
 // What is added to the schema either has its time or lasts.
-func TestPurgeKnowsEveryTable(t *testing.T) {
+func TestRetentionKnowsEveryTable(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	known := map[string]bool{
@@ -103,12 +122,13 @@ func TestPurgeKnowsEveryTable(t *testing.T) {
 	}
 }
 
-func TestPurgeGoesOnUntilNothingIsLeft(t *testing.T) {
+func TestRetentionGoesOnUntilNothingIsLeft(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	const many = 2500
 	r.exec(fmt.Sprintf("INSERT INTO auth.guards (key, level, updated_at, locked_until) SELECT int4send(i), 1, to_timestamp(0), to_timestamp(0) FROM generate_series(1, %d) i", many))
-	if n, err := auth.Purge(t.Context(), r.pool, r.clock.Now()); err != nil || n != many || r.count("guards") != 0 {
-		t.Errorf("purged %d, %v, %d are left", n, err, r.count("guards"))
+	deleted, err := retention.Retain(t.Context(), r.pool, r.clock.Now())
+	if err != nil || deleted["auth.guards"] != many || r.count("guards") != 0 {
+		t.Errorf("deleted %v, %v, %d are left", deleted, err, r.count("guards"))
 	}
 }

@@ -1,0 +1,111 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/mindspace-app/mindspace/gen/db/authdb"
+	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
+	"github.com/mindspace-app/mindspace/platform/fault"
+)
+
+// searchPlace is where a page of found accounts ends, and what they were found by.
+type searchPlace struct {
+	ID      uuid.UUID `json:"i"`
+	ByEmail bool      `json:"e,omitempty"`
+}
+
+// SearchAccounts finds accounts by id, by the beginning of the address, or by beginnings of words of the name, the newest first.
+// Faults: Invalid (query, pageToken).
+func (m *AccountAdmin) SearchAccounts(ctx context.Context, req *authv1.SearchAccountsRequest) (*authv1.SearchAccountsResponse, error) {
+	query := strings.TrimSpace(req.GetQuery())
+	if query == "" || strings.ContainsFunc(query, unicode.IsControl) {
+		return nil, fault.Invalid("query: give an id, the beginning of an address, or of a name").
+			WithField("query", "must be an id, the beginning of an e-mail address, or beginnings of words of a name")
+	}
+	scope, size := "SearchAccounts|"+query, pageSize(req.GetPageSize())
+	place := searchPlace{ID: uuid.Max, ByEmail: strings.Contains(query, "@")}
+	if token := req.GetPageToken(); token != "" {
+		if err := m.Cursors.Decode(scope, token, &place); err != nil {
+			return nil, err
+		}
+	}
+	ids, err := m.find(ctx, query, &place, size+1)
+	if err != nil {
+		return nil, err
+	}
+	res := &authv1.SearchAccountsResponse{}
+	if len(ids) > int(size) {
+		ids = ids[:size]
+		place.ID = ids[size-1]
+		if res.NextPageToken, err = m.Cursors.Encode(scope, place); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := authdb.New(m.Pool).ListAccountDetails(ctx, authdb.ListAccountDetailsParams{Ids: ids, Now: m.now()})
+	if err != nil {
+		return nil, fmt.Errorf("list account details: %w", err)
+	}
+	for _, row := range rows {
+		res.Accounts = append(res.Accounts, detailsMessage(row))
+	}
+	return res, nil
+}
+
+// find gives the accounts after a place. Where no name begins so, the beginning of an address is meant, on the pages to come too.
+func (m *AccountAdmin) find(ctx context.Context, query string, place *searchPlace, limit int32) ([]uuid.UUID, error) {
+	q := authdb.New(m.Pool)
+	if id, err := uuid.Parse(query); err == nil {
+		return m.findByID(ctx, q, id)
+	}
+	if words := prefixQuery(query); words != "" && !place.ByEmail {
+		ids, err := q.SearchAccountIDsByName(ctx, authdb.SearchAccountIDsByNameParams{Words: words, BeforeID: place.ID, PageSize: limit})
+		if err != nil {
+			return nil, fmt.Errorf("search accounts by name: %w", err)
+		}
+		if len(ids) > 0 || place.ID != uuid.Max {
+			return ids, nil
+		}
+	}
+	place.ByEmail = true
+	ids, err := q.SearchAccountIDsByEmail(ctx, authdb.SearchAccountIDsByEmailParams{Prefix: emailPrefix(query), BeforeID: place.ID, PageSize: limit})
+	if err != nil {
+		return nil, fmt.Errorf("search accounts by e-mail: %w", err)
+	}
+	return ids, nil
+}
+
+func (m *AccountAdmin) findByID(ctx context.Context, q *authdb.Queries, id uuid.UUID) ([]uuid.UUID, error) {
+	_, err := q.GetAccount(ctx, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find account: %w", err)
+	}
+	return []uuid.UUID{id}, nil
+}
+
+// prefixQuery asks for names that have a word with each of these beginnings, in the language of to_tsquery; empty when there are no words.
+// Nothing but letters, their marks and digits gets into it, so nothing in it is an operator.
+func prefixQuery(text string) string {
+	words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) })
+	for i, word := range words {
+		words[i] = "'" + word + "':*"
+	}
+	return strings.Join(words, " & ")
+}
+
+// emailPrefix is the beginning of an address as the database has it, for LIKE.
+func emailPrefix(text string) string {
+	if whole, err := parseEmail(text); err == nil {
+		text = whole // its domain may have another form
+	}
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text))
+}
