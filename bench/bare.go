@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/mindspace-app/mindspace/services/auth/password"
 )
@@ -63,6 +64,16 @@ func serveBare(ctx context.Context, address string) error {
 		return err
 	}
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) { bareLogin(hash, w, r) })
+	options, err := redis.ParseURL(os.Getenv("REDIS_URL"))
+	if err != nil {
+		return err
+	}
+	rdb := redis.NewClient(options)
+	defer rdb.Close()
+	if err := rdb.Set(ctx, "profile:0", bareMe, 0).Err(); err != nil {
+		return err
+	}
+	mux.HandleFunc("POST /me", func(w http.ResponseWriter, r *http.Request) { bareProfile(rdb, w, r) })
 	mux.HandleFunc("POST /list", func(w http.ResponseWriter, r *http.Request) { bareList(pool, w, r) })
 	mux.HandleFunc("POST /get", func(w http.ResponseWriter, r *http.Request) { bareGet(pool, w, r) })
 	mux.HandleFunc("GET /usage", usage)

@@ -21,6 +21,7 @@ import (
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1/probev1connect"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1/userv1connect"
 	"github.com/mindspace-app/mindspace/platform/embedded"
 )
 
@@ -55,6 +56,8 @@ var works = []work{
 		"bare": "/empty", "connect": probev1connect.ProbeServiceEmptyProcedure, "ours": probev1connect.ProbeServiceEmptyProcedure,
 		signedIn: probev1connect.ProbeServiceEmptyProcedure,
 	}},
+	// The bare server checks an HMAC and copies what Redis holds.
+	{name: "me", body: `{}`, paths: map[string]string{"bare": "/me", signedIn: userv1connect.UserServiceGetMeProcedure}},
 	// The bare server hashes the password and does nothing else.
 	{name: "login", body: login, paths: map[string]string{"bare": "/login", "ours": authv1connect.AuthServiceLoginProcedure}},
 	// Nothing of this is remembered between requests: both ask PostgreSQL each time.
@@ -160,10 +163,13 @@ func measure(ctx context.Context, name string, s *server, w work, connections in
 	}
 	begin := time.Now()
 	token := ""
-	if name == signedIn {
+	switch name {
+	case signedIn:
 		if token, err = signIn(ctx, s.address); err != nil {
 			return result{}, err
 		}
+	case "bare":
+		token = bareToken()
 	}
 	n, p99, err := load(s.address, w.paths[name], w.body, token, connections, d)
 	if err != nil {

@@ -30,7 +30,7 @@ func serveOurs(ctx context.Context, address, usageAddress string) error {
 		Environment: app.Demo, DatabaseURL: os.Getenv("DATABASE_URL"), RedisURL: os.Getenv("REDIS_URL"), BlobURL: "mem://",
 		DatabaseMaxConns: 16, KeysFile: os.Getenv("KEYRING_FILE"), Addr: address, OpsAddr: os.Getenv("BENCH_OPS_ADDR"), LimitScale: 10_000, AddressPerSecond: 1e9, DrainGrace: 5 * time.Second, LogLevel: "info", LogFormat: "json",
 	}
-	running, err := app.New(ctx, config, []string{"gateway", "auth", "meditation"}, func(s *rpc.Server) {
+	running, err := app.New(ctx, config, []string{"gateway", "auth", "user", "meditation"}, func(s *rpc.Server) {
 		probev1connect.RegisterProbeServiceHandler(s.Server, probe{})
 	})
 	if err != nil {
