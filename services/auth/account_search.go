@@ -12,6 +12,7 @@ import (
 
 	"github.com/mindspace-app/mindspace/gen/db/authdb"
 	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
+	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/fault"
 )
 
@@ -29,24 +30,22 @@ func (m *AccountAdmin) SearchAccounts(ctx context.Context, req *authv1.SearchAcc
 		return nil, fault.Invalid("query: give an id, the beginning of an address, or of a name").
 			WithField("query", "must be an id, the beginning of an e-mail address, or beginnings of words of a name")
 	}
-	scope, size := "SearchAccounts|"+query, pageSize(req.GetPageSize())
+	scope, size := "SearchAccounts|"+query, cursor.PageSize(req.GetPageSize())
 	place := searchPlace{ID: uuid.Max, ByEmail: strings.Contains(query, "@")}
-	if token := req.GetPageToken(); token != "" {
-		if err := m.Cursors.Decode(scope, token, &place); err != nil {
-			return nil, err
-		}
+	if err := m.Cursors.Resume(scope, req.GetPageToken(), &place); err != nil {
+		return nil, err
 	}
 	ids, err := m.find(ctx, query, &place, size+1)
 	if err != nil {
 		return nil, err
 	}
 	res := &authv1.SearchAccountsResponse{}
-	if len(ids) > int(size) {
-		ids = ids[:size]
-		place.ID = ids[size-1]
-		if res.NextPageToken, err = m.Cursors.Encode(scope, place); err != nil {
-			return nil, err
-		}
+	ids, res.NextPageToken, err = cursor.Cut(m.Cursors, scope, ids, size, func(last uuid.UUID) any {
+		place.ID = last
+		return place
+	})
+	if err != nil {
+		return nil, err
 	}
 	rows, err := authdb.New(m.Pool).ListAccountDetails(ctx, authdb.ListAccountDetailsParams{Ids: ids, Now: m.now()})
 	if err != nil {

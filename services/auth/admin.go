@@ -15,6 +15,7 @@ import (
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
 	policyv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/policy/v1"
 	"github.com/mindspace-app/mindspace/platform/audit"
+	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
@@ -42,22 +43,18 @@ type staffPlace struct {
 // ListStaff returns the accounts that have staff roles. Faults: Invalid (pageToken).
 func (m *Admin) ListStaff(ctx context.Context, req *authv1.ListStaffRequest) (*authv1.ListStaffResponse, error) {
 	const scope = "ListStaff"
-	size, after := pageSize(req.GetPageSize()), staffPlace{}
-	if token := req.GetPageToken(); token != "" {
-		if err := m.Cursors.Decode(scope, token, &after); err != nil {
-			return nil, err
-		}
+	size, after := cursor.PageSize(req.GetPageSize()), staffPlace{}
+	if err := m.Cursors.Resume(scope, req.GetPageToken(), &after); err != nil {
+		return nil, err
 	}
 	rows, err := authdb.New(m.Pool).ListStaff(ctx, authdb.ListStaffParams{AfterEmail: after.Email, PageSize: size + 1})
 	if err != nil {
 		return nil, fmt.Errorf("list staff: %w", err)
 	}
 	res := &authv1.ListStaffResponse{}
-	if len(rows) > int(size) {
-		rows = rows[:size]
-		if res.NextPageToken, err = m.Cursors.Encode(scope, staffPlace{Email: rows[size-1].Email}); err != nil {
-			return nil, err
-		}
+	rows, res.NextPageToken, err = cursor.Cut(m.Cursors, scope, rows, size, func(last authdb.ListStaffRow) any { return staffPlace{Email: last.Email} })
+	if err != nil {
+		return nil, err
 	}
 	for _, row := range rows {
 		res.Staff = append(res.Staff, &authv1.StaffMember{

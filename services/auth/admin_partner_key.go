@@ -14,6 +14,7 @@ import (
 	"github.com/mindspace-app/mindspace/gen/db/authdb"
 	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
 	"github.com/mindspace-app/mindspace/platform/audit"
+	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
@@ -63,22 +64,18 @@ func (m *Admin) CreatePartnerKey(ctx context.Context, req *authv1.CreatePartnerK
 // ListPartnerKeys returns the keys, newest first. Faults: Invalid (pageToken).
 func (m *Admin) ListPartnerKeys(ctx context.Context, req *authv1.ListPartnerKeysRequest) (*authv1.ListPartnerKeysResponse, error) {
 	const scope = "ListPartnerKeys"
-	size, before := pageSize(req.GetPageSize()), idPlace{ID: uuid.Max}
-	if token := req.GetPageToken(); token != "" {
-		if err := m.Cursors.Decode(scope, token, &before); err != nil {
-			return nil, err
-		}
+	size, before := cursor.PageSize(req.GetPageSize()), idPlace{ID: uuid.Max}
+	if err := m.Cursors.Resume(scope, req.GetPageToken(), &before); err != nil {
+		return nil, err
 	}
 	rows, err := authdb.New(m.Pool).ListPartnerKeys(ctx, authdb.ListPartnerKeysParams{BeforeID: before.ID, PageSize: size + 1})
 	if err != nil {
 		return nil, fmt.Errorf("list partner keys: %w", err)
 	}
 	res := &authv1.ListPartnerKeysResponse{}
-	if len(rows) > int(size) {
-		rows = rows[:size]
-		if res.NextPageToken, err = m.Cursors.Encode(scope, idPlace{ID: rows[size-1].ID}); err != nil {
-			return nil, err
-		}
+	rows, res.NextPageToken, err = cursor.Cut(m.Cursors, scope, rows, size, func(last authdb.AuthPartnerKey) any { return idPlace{ID: last.ID} })
+	if err != nil {
+		return nil, err
 	}
 	for _, row := range rows {
 		res.PartnerKeys = append(res.PartnerKeys, partnerKeyMessage(row))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mindspace-app/mindspace/gen/db/authdb"
 	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
+	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/identity"
 )
 
@@ -67,24 +68,20 @@ type idPlace struct {
 
 // ListSecurityEvents returns what happened to the caller's account. Faults: Invalid (pageToken).
 func (s *Service) ListSecurityEvents(ctx context.Context, req *authv1.ListSecurityEventsRequest) (*authv1.ListSecurityEventsResponse, error) {
-	person, size := identity.CallerFrom(ctx).UserID, pageSize(req.GetPageSize())
+	person, size := identity.CallerFrom(ctx).UserID, cursor.PageSize(req.GetPageSize())
 	scope := "ListSecurityEvents|" + person.String()
 	before := idPlace{ID: uuid.Max}
-	if token := req.GetPageToken(); token != "" {
-		if err := s.Cursors.Decode(scope, token, &before); err != nil {
-			return nil, err
-		}
+	if err := s.Cursors.Resume(scope, req.GetPageToken(), &before); err != nil {
+		return nil, err
 	}
 	rows, err := authdb.New(s.Pool).ListSecurityEvents(ctx, authdb.ListSecurityEventsParams{AccountID: person, BeforeID: before.ID, PageSize: size + 1})
 	if err != nil {
 		return nil, fmt.Errorf("list security events: %w", err)
 	}
 	res := &authv1.ListSecurityEventsResponse{}
-	if len(rows) > int(size) {
-		rows = rows[:size]
-		if res.NextPageToken, err = s.Cursors.Encode(scope, idPlace{ID: rows[size-1].ID}); err != nil {
-			return nil, err
-		}
+	rows, res.NextPageToken, err = cursor.Cut(s.Cursors, scope, rows, size, func(last authdb.AuthSecurityEvent) any { return idPlace{ID: last.ID} })
+	if err != nil {
+		return nil, err
 	}
 	for _, row := range rows {
 		res.Events = append(res.Events, &authv1.SecurityEvent{
@@ -100,13 +97,4 @@ func networkText(network *netip.Prefix) string {
 		return ""
 	}
 	return network.String()
-}
-
-const defaultPageSize = 20
-
-func pageSize(asked int32) int32 {
-	if asked == 0 {
-		return defaultPageSize
-	}
-	return asked
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mindspace-app/mindspace/gen/db/contentdb"
 	contentv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1"
+	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/locale"
 )
@@ -28,13 +29,11 @@ var catalogueStart = place{Position: math.MinInt32}
 // ListMeditations returns one page of the published catalogue. Faults: Invalid (pageToken).
 // The answer is shared with the cache: it must not be changed.
 func (s *Service) ListMeditations(ctx context.Context, req *contentv1.ListMeditationsRequest) (*contentv1.ListMeditationsResponse, error) {
-	size, language := pageSize(req.GetPageSize()), locale.Of(req.GetLocale())
+	size, language := cursor.PageSize(req.GetPageSize()), locale.Of(req.GetLocale())
 	scope := strings.Join([]string{"ListMeditations", language, req.GetCourseId(), req.GetTag()}, "|")
 	after := catalogueStart
-	if token := req.GetPageToken(); token != "" {
-		if err := s.cursors.Decode(scope, token, &after); err != nil {
-			return nil, err
-		}
+	if err := s.cursors.Resume(scope, req.GetPageToken(), &after); err != nil {
+		return nil, err
 	}
 	key := scope + "|" + strconv.Itoa(int(size)) + "|" + strconv.Itoa(int(after.Position)) + "|" + after.ID.String()
 	res, err := s.pages.Get(ctx, key, func(ctx context.Context) (*contentv1.ListMeditationsResponse, error) {
@@ -68,24 +67,14 @@ func (s *Service) page(ctx context.Context, scope string, params contentdb.ListM
 		return nil, errEmptyPage
 	}
 	res := &contentv1.ListMeditationsResponse{}
-	size := int(params.PageSize) - 1
-	if len(rows) > size {
-		last := rows[size-1].ContentLocalisedMeditation
-		res.NextPageToken, err = s.cursors.Encode(scope, place{Position: last.Position, ID: last.ID})
-		if err != nil {
-			return nil, err
-		}
-		rows = rows[:size]
+	rows, res.NextPageToken, err = cursor.Cut(s.cursors, scope, rows, params.PageSize-1, func(last contentdb.ListMeditationsRow) any {
+		return place{Position: last.ContentLocalisedMeditation.Position, ID: last.ContentLocalisedMeditation.ID}
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, row := range rows {
 		res.Meditations = append(res.Meditations, meditation(row.ContentLocalisedMeditation))
 	}
 	return res, nil
-}
-
-func pageSize(asked int32) int32 {
-	if asked == 0 {
-		return defaultPageSize
-	}
-	return asked
 }

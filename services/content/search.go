@@ -10,6 +10,7 @@ import (
 
 	"github.com/mindspace-app/mindspace/gen/db/contentdb"
 	contentv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1"
+	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/locale"
 )
 
@@ -25,14 +26,12 @@ var bestMatch = match{Rank: math.MaxFloat64}
 
 // SearchMeditations finds published meditations by their words, best first. Faults: Invalid (pageToken).
 func (s *Service) SearchMeditations(ctx context.Context, req *contentv1.SearchMeditationsRequest) (*contentv1.SearchMeditationsResponse, error) {
-	size, language := pageSize(req.GetPageSize()), locale.Of(req.GetLocale())
+	size, language := cursor.PageSize(req.GetPageSize()), locale.Of(req.GetLocale())
 	words := locale.Words(locale.Fold(language, req.GetQuery()))
 	scope := strings.Join(append([]string{"SearchMeditations", language}, words...), "|")
 	after := bestMatch
-	if token := req.GetPageToken(); token != "" {
-		if err := s.cursors.Decode(scope, token, &after); err != nil {
-			return nil, err
-		}
+	if err := s.cursors.Resume(scope, req.GetPageToken(), &after); err != nil {
+		return nil, err
 	}
 	res := &contentv1.SearchMeditationsResponse{}
 	if len(words) == 0 {
@@ -51,14 +50,11 @@ func (s *Service) SearchMeditations(ctx context.Context, req *contentv1.SearchMe
 	if err != nil {
 		return nil, fmt.Errorf("search meditations: %w", err)
 	}
-	if len(rows) > int(size) {
-		last := rows[size-1]
-		m := last.ContentLocalisedMeditation
-		res.NextPageToken, err = s.cursors.Encode(scope, match{Rank: last.Rank, Position: m.Position, ID: m.ID})
-		if err != nil {
-			return nil, err
-		}
-		rows = rows[:size]
+	rows, res.NextPageToken, err = cursor.Cut(s.cursors, scope, rows, size, func(last contentdb.SearchMeditationsRow) any {
+		return match{Rank: last.Rank, Position: last.ContentLocalisedMeditation.Position, ID: last.ContentLocalisedMeditation.ID}
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, row := range rows {
 		res.Meditations = append(res.Meditations, meditation(row.ContentLocalisedMeditation))

@@ -14,7 +14,6 @@ import (
 )
 
 const (
-	defaultPageSize = 20
 	// cachedPages is how many pages of the catalogue one process remembers.
 	cachedPages = 2000
 	// pageFresh is how long a page is remembered in a process; a change of the catalogue drops it at once.

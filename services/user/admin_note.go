@@ -12,13 +12,11 @@ import (
 	"github.com/mindspace-app/mindspace/gen/db/userdb"
 	userv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1"
 	"github.com/mindspace-app/mindspace/platform/audit"
+	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
 )
-
-// defaultNotes is how many notes a page has when none is asked for.
-const defaultNotes = 20
 
 // AddNote keeps a note about a person. Faults: Invalid (userId), NotFound, Denied (STAFF_ACCOUNT).
 func (a *Admin) AddNote(ctx context.Context, req *userv1.AddNoteRequest) (*userv1.AddNoteResponse, error) {
@@ -53,25 +51,18 @@ func (a *Admin) ListNotes(ctx context.Context, req *userv1.ListNotesRequest) (*u
 	if err != nil {
 		return nil, err
 	}
-	scope, before, size := "ListNotes|"+person.String(), uuid.Max, req.GetPageSize()
-	if size == 0 {
-		size = defaultNotes
-	}
-	if token := req.GetPageToken(); token != "" {
-		if err := a.Cursors.Decode(scope, token, &before); err != nil {
-			return nil, err
-		}
+	scope, before, size := "ListNotes|"+person.String(), uuid.Max, cursor.PageSize(req.GetPageSize())
+	if err := a.Cursors.Resume(scope, req.GetPageToken(), &before); err != nil {
+		return nil, err
 	}
 	rows, err := userdb.New(a.Pool).ListNotes(ctx, userdb.ListNotesParams{UserID: person, BeforeID: before, PageSize: size + 1})
 	if err != nil {
 		return nil, fmt.Errorf("list notes: %w", err)
 	}
 	res := &userv1.ListNotesResponse{}
-	if len(rows) > int(size) {
-		rows = rows[:size]
-		if res.NextPageToken, err = a.Cursors.Encode(scope, rows[size-1].ID); err != nil {
-			return nil, err
-		}
+	rows, res.NextPageToken, err = cursor.Cut(a.Cursors, scope, rows, size, func(last userdb.UsersNote) any { return last.ID })
+	if err != nil {
+		return nil, err
 	}
 	for _, row := range rows {
 		res.Notes = append(res.Notes, noteMessage(row))

@@ -12,13 +12,11 @@ import (
 
 	"github.com/mindspace-app/mindspace/gen/db/userdb"
 	userv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1"
+	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
 )
-
-// defaultConsents is how many entries of the ledger a page has when none is asked for.
-const defaultConsents = 20
 
 // purposes are the names in which the ledger keeps what a consent is for.
 var purposes = map[userv1.ConsentPurpose]string{
@@ -113,14 +111,9 @@ func later(id, last uuid.UUID) uuid.UUID {
 // ListConsents returns what holds, and one page of the caller's ledger. Faults: Invalid (pageToken).
 func (s *Service) ListConsents(ctx context.Context, req *userv1.ListConsentsRequest) (*userv1.ListConsentsResponse, error) {
 	me := identity.CallerFrom(ctx).UserID
-	scope, before, size := "ListConsents|"+me.String(), uuid.Max, req.GetPageSize()
-	if size == 0 {
-		size = defaultConsents
-	}
-	if token := req.GetPageToken(); token != "" {
-		if err := s.Cursors.Decode(scope, token, &before); err != nil {
-			return nil, err
-		}
+	scope, before, size := "ListConsents|"+me.String(), uuid.Max, cursor.PageSize(req.GetPageSize())
+	if err := s.Cursors.Resume(scope, req.GetPageToken(), &before); err != nil {
+		return nil, err
 	}
 	q := userdb.New(s.Pool)
 	standing, err := q.ListCurrentConsents(ctx, me)
@@ -132,11 +125,9 @@ func (s *Service) ListConsents(ctx context.Context, req *userv1.ListConsentsRequ
 		return nil, fmt.Errorf("list consents: %w", err)
 	}
 	res := &userv1.ListConsentsResponse{}
-	if len(history) > int(size) {
-		history = history[:size]
-		if res.NextPageToken, err = s.Cursors.Encode(scope, history[size-1].ID); err != nil {
-			return nil, err
-		}
+	history, res.NextPageToken, err = cursor.Cut(s.Cursors, scope, history, size, func(last userdb.UsersConsent) any { return last.ID })
+	if err != nil {
+		return nil, err
 	}
 	res.Consents, res.History = consentMessages(standing), consentMessages(history)
 	return res, nil
