@@ -51,7 +51,10 @@ func (h *bodyBounds) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	server := innermost(w)
-	bounded := &body{ReadCloser: http.MaxBytesReader(server, r.Body, h.maxBytes), bounds: h}
+	bounded := &body{ReadCloser: r.Body, bounds: h}
+	if r.ContentLength < 0 { // one that says its length has no more than that
+		bounded.ReadCloser = http.MaxBytesReader(server, r.Body, h.maxBytes)
+	}
 	bounded.server, _ = server.(readDeadliner)
 	r.Body = bounded // r is a copy already, see naming
 	h.next.ServeHTTP(w, r)
