@@ -109,11 +109,12 @@ func PruneKeys(ctx context.Context, o KeysOptions, out io.Writer) error {
 		return err
 	}
 	defer change.pool.Close()
+	// Before the lock, which an idle transaction would not hold for as long as counting may take.
+	counts, err := reseal.Remaining(ctx, change.pool, sealedColumns())
+	if err != nil {
+		return err
+	}
 	return change.locked(ctx, func(_ pgx.Tx, keys *secret.Keyring) error {
-		counts, err := reseal.Remaining(ctx, change.pool, sealedColumns())
-		if err != nil {
-			return err
-		}
 		remove, keep := prunable(keys.Keys(), counts, time.Now())
 		for _, reason := range keep {
 			fmt.Fprintln(out, reason)
@@ -193,7 +194,7 @@ func openKeys(ctx context.Context, o KeysOptions) (*secret.Keyring, *pgxpool.Poo
 	if err != nil {
 		return nil, nil, err
 	}
-	pool, err := postgres.Open(ctx, postgres.Config{URL: url, MaxConns: 2, ApplicationName: "mindspace keys"})
+	pool, err := postgres.Open(ctx, postgres.Config{URL: url, MaxConns: 2, ApplicationName: "mindspace keys", StatementTimeout: -1})
 	if err != nil {
 		return nil, nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}

@@ -2,11 +2,6 @@
 -- When the account and everything about its person is erased, unless they sign in before; and by which row of auth.erasures.
 ALTER TABLE auth.accounts ADD COLUMN erase_after timestamptz, ADD COLUMN erasure_id uuid,
     ADD CONSTRAINT accounts_erasure CHECK ((erase_after IS NULL) = (erasure_id IS NULL));
-CREATE INDEX accounts_erase_after ON auth.accounts (erase_after, id) WHERE erase_after IS NOT NULL;
-
--- How support finds a person.
-CREATE INDEX accounts_email_prefix ON auth.accounts (email text_pattern_ops);
-CREATE INDEX accounts_name_words ON auth.accounts USING gin (to_tsvector('simple', display_name));
 
 -- Erasures, and the receipts that stay of them.
 CREATE TABLE auth.erasures (
@@ -34,13 +29,6 @@ CREATE INDEX erasures_account_id ON auth.erasures (account_id) WHERE account_id 
 CREATE INDEX erasures_unswept ON auth.erasures (erased_at) WHERE erased_at IS NOT NULL AND completed_at IS NULL;
 CREATE INDEX erasures_cancelled_at ON auth.erasures (cancelled_at) WHERE cancelled_at IS NOT NULL;
 
--- What is recorded about a person, and by whom: receipts count it.
-CREATE INDEX records_person_id ON audit.records (person_id) WHERE person_id IS NOT NULL;
-CREATE INDEX records_actor_id ON audit.records (actor_id);
-CREATE INDEX records_subject_id ON audit.records (subject_id);
-
 -- +goose Down
-DROP INDEX audit.records_subject_id, audit.records_actor_id, audit.records_person_id;
 DROP TABLE auth.erasures;
-DROP INDEX auth.accounts_name_words, auth.accounts_email_prefix, auth.accounts_erase_after;
 ALTER TABLE auth.accounts DROP CONSTRAINT accounts_erasure, DROP COLUMN erasure_id, DROP COLUMN erase_after;

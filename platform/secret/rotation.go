@@ -81,7 +81,11 @@ func (k *Keyring) RotateAEAD(from time.Time) (*Keyring, Rotation, error) {
 	if err != nil {
 		return nil, Rotation{}, fmt.Errorf("secret: add an AEAD key: %w", err)
 	}
-	past := history{Revision: s.Revision + 1, Pruned: s.Pruned, Turns: append(slices.Clone(s.Turns), turn{Key: id, From: from.UTC()})}
+	past := history{Revision: s.Revision + 1, Pruned: s.Pruned, Turns: slices.Clone(s.Turns)}
+	if len(past.Turns) == 0 && from.After(k.r.created) { // of the first key it was not written down that it had its turn, nor would be when it ended
+		past.Turns = []turn{{Key: old, From: k.r.created.UTC()}}
+	}
+	past.Turns = append(past.Turns, turn{Key: id, From: from.UTC()})
 	next, err := assemble(k.r.demo, k.r.created, keys, past, k.r.prfKeys)
 	return next, Rotation{Old: old, New: id, From: from.UTC()}, err
 }

@@ -253,3 +253,30 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// When a key was replaced is still known after the next rotation, and after the keyring was written and read.
+func TestRotationsAreDated(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, rotationsAreDated)
+}
+
+func rotationsAreDated(t *testing.T) {
+	k, err := secret.Generate(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, first := rotateIn(t, k, time.Minute)
+	<-time.After(48 * time.Hour)
+	k, second := rotateIn(t, k, time.Hour)
+	data, err := k.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k, err = secret.Parse(data); err != nil {
+		t.Fatal(err)
+	}
+	keys := k.Keys()
+	if len(keys) != 3 || keys[0].ID != first.Old || !keys[0].Until.Equal(first.From) || keys[1].ID != first.New || !keys[1].Until.Equal(second.From) || !keys[2].Until.IsZero() {
+		t.Errorf("%+v after %+v and %+v", keys, first, second)
+	}
+}

@@ -7,12 +7,16 @@ SELECT sqlc.embed(a), ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.accoun
 FROM auth.accounts a WHERE a.id = sqlc.arg(id);
 
 -- name: SearchAccountIDsByEmail :many
--- The prefix has its wildcards escaped.
-SELECT id FROM auth.accounts WHERE email LIKE sqlc.arg(prefix)::text || '%' AND id < sqlc.arg(before_id) ORDER BY id DESC LIMIT sqlc.arg(page_size);
+-- The prefix has its wildcards escaped. What matches is found first: else the planner may walk all accounts by id.
+WITH found AS MATERIALIZED (SELECT id FROM auth.accounts WHERE email LIKE sqlc.arg(prefix)::text || '%')
+SELECT id FROM found WHERE id < sqlc.arg(before_id) ORDER BY id DESC LIMIT sqlc.arg(page_size);
 
 -- name: SearchAccountIDsByName :many
-SELECT id FROM auth.accounts WHERE to_tsvector('simple', display_name) @@ to_tsquery('simple', sqlc.arg(words)::text) AND id < sqlc.arg(before_id)
-ORDER BY id DESC LIMIT sqlc.arg(page_size);
+-- As by address. Dots and the like part words, as they do in what is asked for.
+WITH found AS MATERIALIZED (
+    SELECT id FROM auth.accounts WHERE to_tsvector('simple', translate(display_name, './@_-', '     ')) @@ to_tsquery('simple', sqlc.arg(words)::text)
+)
+SELECT id FROM found WHERE id < sqlc.arg(before_id) ORDER BY id DESC LIMIT sqlc.arg(page_size);
 
 -- name: ListAccountDetails :many
 SELECT sqlc.embed(a), ARRAY(SELECT r.role FROM auth.staff_roles r WHERE r.account_id = a.id ORDER BY r.role)::text[] AS roles,

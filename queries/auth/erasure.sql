@@ -13,18 +13,24 @@ WITH was AS (SELECT id, erasure_id FROM auth.accounts WHERE accounts.id = sqlc.a
 UPDATE auth.erasures e SET cancelled_at = sqlc.arg(now)::timestamptz FROM was WHERE e.id = was.erasure_id
 RETURNING e.id;
 
+-- name: PostponeErasure :execrows
+-- Gives a person who could not sign in the whole time to think again; nothing where no erasure waits. The account is locked.
+WITH later AS (UPDATE auth.accounts a SET erase_after = sqlc.arg(erase_after)::timestamptz WHERE a.id = sqlc.arg(id) AND a.erasure_id IS NOT NULL RETURNING a.erasure_id)
+UPDATE auth.erasures e SET erase_after = sqlc.arg(erase_after)::timestamptz FROM later WHERE e.id = later.erasure_id;
+
 -- name: GetErasure :one
 SELECT * FROM auth.erasures WHERE id = sqlc.arg(id);
 
 -- name: ListDueErasures :many
--- The longest due first, after a place: those that cannot be erased just now stand in nobody's way.
+-- The longest due first, after a place: those that cannot be erased just now stand in nobody's way. A suspended person cannot sign in to call it off:
+-- theirs waits.
 SELECT id, erasure_id::uuid AS erasure_id, erase_after::timestamptz AS erase_after FROM auth.accounts
-WHERE erase_after <= sqlc.arg(now)::timestamptz AND (erase_after, id) > (sqlc.arg(after)::timestamptz, sqlc.arg(after_id)::uuid)
+WHERE erase_after <= sqlc.arg(now)::timestamptz AND state = 'active' AND (erase_after, id) > (sqlc.arg(after)::timestamptz, sqlc.arg(after_id)::uuid)
 ORDER BY erase_after, id LIMIT sqlc.arg(batch);
 
 -- name: LockDueErasure :one
 -- Nobody signs in to the account until the end of the transaction; no row when it was called off meanwhile, or another process is at it.
-SELECT * FROM auth.accounts WHERE id = sqlc.arg(id) AND erasure_id = sqlc.arg(erasure_id)::uuid AND erase_after <= sqlc.arg(now)::timestamptz
+SELECT * FROM auth.accounts WHERE id = sqlc.arg(id) AND erasure_id = sqlc.arg(erasure_id)::uuid AND erase_after <= sqlc.arg(now)::timestamptz AND state = 'active'
 FOR UPDATE SKIP LOCKED;
 
 -- name: RecordErasure :exec

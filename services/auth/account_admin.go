@@ -34,18 +34,25 @@ func NewAccountAdmin(s *Service, log *audit.Log) *AccountAdmin {
 
 var errStaffAccount = fault.Denied("this account has staff roles: an administrator has to do this").WithReason("STAFF_ACCOUNT")
 
-// GetAnyAccount returns an account as support sees it. Faults: Invalid (userId), NotFound.
+// GetAnyAccount returns an account as support sees it, and records who looked. Faults: Invalid (userId), NotFound.
 func (m *AccountAdmin) GetAnyAccount(ctx context.Context, req *authv1.GetAnyAccountRequest) (*authv1.GetAnyAccountResponse, error) {
 	id, err := parseID("userId", req.GetUserId())
 	if err != nil {
 		return nil, err
 	}
-	row, err := authdb.New(m.Pool).GetAccountDetails(ctx, authdb.GetAccountDetailsParams{ID: id, Now: m.now()})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, fault.NotFound("there is no account %s", id)
-	}
+	var row authdb.GetAccountDetailsRow
+	err = postgres.InTx(ctx, m.Pool, func(tx pgx.Tx) error {
+		row, err = authdb.New(tx).GetAccountDetails(ctx, authdb.GetAccountDetailsParams{ID: id, Now: m.now()})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fault.NotFound("there is no account %s", id)
+		}
+		if err != nil {
+			return fmt.Errorf("get account details: %w", err)
+		}
+		return m.audit.Record(ctx, tx, audit.Entry{Action: "auth.account.viewed", SubjectType: "account", SubjectID: id.String(), Person: id})
+	})
 	if err != nil {
-		return nil, fmt.Errorf("get account details: %w", err)
+		return nil, err
 	}
 	return &authv1.GetAnyAccountResponse{Account: detailsMessage(authdb.ListAccountDetailsRow(row))}, nil
 }

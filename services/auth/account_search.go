@@ -12,8 +12,11 @@ import (
 
 	"github.com/mindspace-app/mindspace/gen/db/authdb"
 	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
+	"github.com/mindspace-app/mindspace/platform/audit"
 	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/fault"
+	"github.com/mindspace-app/mindspace/platform/identity"
+	"github.com/mindspace-app/mindspace/platform/postgres"
 )
 
 // searchPlace is where a page of found accounts ends, and what they were found by.
@@ -54,7 +57,16 @@ func (m *AccountAdmin) SearchAccounts(ctx context.Context, req *authv1.SearchAcc
 	for _, row := range rows {
 		res.Accounts = append(res.Accounts, detailsMessage(row))
 	}
-	return res, nil
+	return res, m.recordSearch(ctx, len(rows))
+}
+
+// recordSearch keeps who searched and how many were found. Not what for: an address or a name stays out of what is never erased.
+func (m *AccountAdmin) recordSearch(ctx context.Context, found int) error {
+	return postgres.InTx(ctx, m.Pool, func(tx pgx.Tx) error {
+		return m.audit.Record(ctx, tx, audit.Entry{
+			Action: "auth.account.searched", SubjectType: "search", SubjectID: identity.CallerFrom(ctx).UserID.String(), After: map[string]int{"found": found},
+		})
+	})
 }
 
 // find gives the accounts after a place. Where no name begins so, the beginning of an address is meant, on the pages to come too.
@@ -91,10 +103,14 @@ func (m *AccountAdmin) findByID(ctx context.Context, q *authdb.Queries, id uuid.
 	return []uuid.UUID{id}, nil
 }
 
+// maxWords is how many words of a name are looked for: each costs as much as the first.
+const maxWords = 8
+
 // prefixQuery asks for names that have a word with each of these beginnings, in the language of to_tsquery; empty when there are no words.
 // Nothing but letters, their marks and digits gets into it, so nothing in it is an operator.
 func prefixQuery(text string) string {
 	words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) })
+	words = words[:min(len(words), maxWords)]
 	for i, word := range words {
 		words[i] = "'" + word + "':*"
 	}

@@ -32,7 +32,7 @@ func TestSearchAccounts(t *testing.T) {
 	ids := r.called(
 		[2]string{"Ana Petrović", "ana.petrovic@example.com"}, [2]string{"Анна Петрова", "petrova@example.com"}, [2]string{"Ana-Marija O'Neill", "am@example.net"},
 		[2]string{"", "a_b@example.com"}, [2]string{"", "axb@example.com"}, [2]string{"100% : & | ! <-> Zoë", "zoe@example.net"}, [2]string{"李 小龙", "li@example.net"},
-		[2]string{"", "ivan@xn--e1afmkfd.xn--80akhbyknj4f"},
+		[2]string{"", "ivan@xn--e1afmkfd.xn--80akhbyknj4f"}, [2]string{"marko.kraljevic", "mk@example.net"},
 	)
 	for query, want := range map[string]string{
 		ids["am@example.net"]:                  "am@example.net",
@@ -51,6 +51,8 @@ func TestSearchAccounts(t *testing.T) {
 		"петр":                                 "petrova@example.com",
 		"АННА П":                               "petrova@example.com",
 		"marija":                               "am@example.net",
+		"marko.kra":                            "mk@example.net",
+		"kraljevic":                            "mk@example.net",
 		"Ana-Mar":                              "am@example.net",
 		"O'Nei":                                "am@example.net",
 		"zoë":                                  "zoe@example.net",

@@ -71,6 +71,11 @@ func (m *AccountAdmin) ResumeAccount(ctx context.Context, req *authv1.ResumeAcco
 		if err := authdb.New(tx).SetAccountState(ctx, authdb.SetAccountStateParams{ID: a.AuthAccount.ID, State: stateActive}); err != nil {
 			return nil, nil, fmt.Errorf("resume account: %w", err)
 		}
+		// What waited, as it could not be called off, waits for as long as if it were asked for now.
+		_, err = authdb.New(tx).PostponeErasure(ctx, authdb.PostponeErasureParams{ID: a.AuthAccount.ID, EraseAfter: m.now().Add(m.CoolingOff)})
+		if err != nil {
+			return nil, nil, fmt.Errorf("postpone erasure: %w", err)
+		}
 		return before, after, m.recordStaffEvent(ctx, tx, a.AuthAccount.ID, eventAccountResumed)
 	})
 	if err != nil {

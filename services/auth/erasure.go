@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,12 +29,15 @@ type scheduledErasure struct {
 }
 
 // RequestErasure has the caller erased in a while, and signs them out everywhere. With a password, a sign-in of late does not stand in for it:
-// a phone left unlocked must not cost the account.
-// Faults: Unauthenticated (CREDENTIALS_WRONG), Exhausted (GUESSES_DELAYED), Precondition (SIGN_IN_AGAIN, LAST_ADMIN).
+// a phone left unlocked must not cost the account. Where there is a second factor, the session has to have had it.
+// Faults: Unauthenticated (CREDENTIALS_WRONG, SESSION_ENDED), Exhausted (GUESSES_DELAYED), Precondition (SIGN_IN_AGAIN, SECOND_FACTOR_NEEDED, LAST_ADMIN).
 func (s *Accounts) RequestErasure(ctx context.Context, req *authv1.RequestErasureRequest) (*authv1.RequestErasureResponse, error) {
 	person := identity.CallerFrom(ctx).UserID
 	seen, err := getAccount(ctx, authdb.New(s.Pool), person)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.hadFactor(ctx, seen); err != nil {
 		return nil, err
 	}
 	if err := s.prove(ctx, seen, req.GetPassword(), seen.AuthAccount.PasswordHash == nil); err != nil {
@@ -49,6 +53,9 @@ func (s *Accounts) RequestErasure(ctx context.Context, req *authv1.RequestErasur
 			return errCredentialsWrong
 		}
 		scheduled, err = s.scheduleErasure(ctx, tx, current, func() error { return s.recordEvent(ctx, tx, person, eventErasureRequested, "") })
+		if err == nil && current.AuthAccount.ErasureID == nil && !slices.Contains(scheduled.ended, identity.CallerFrom(ctx).SessionID) {
+			return errSessionEnded // an ended session, of which this process has not heard
+		}
 		return err
 	})
 	if err != nil {
@@ -58,8 +65,8 @@ func (s *Accounts) RequestErasure(ctx context.Context, req *authv1.RequestErasur
 	return &authv1.RequestErasureResponse{ErasureId: scheduled.id.String(), EraseAfter: timestamppb.New(scheduled.due)}, nil
 }
 
-// scheduleErasure schedules the erasure of a locked account, ends its sessions, and voids sign-ins that are half done: one that was begun before must
-// not call the erasure off. record notes the request. An erasure that is under way already stays as it is.
+// scheduleErasure schedules the erasure of a locked account, ends its sessions, and voids sign-ins that wait for their second factor: one that was begun
+// before must not call the erasure off. record notes the request. An erasure that is under way already stays as it is.
 // Fault: Precondition (LAST_ADMIN).
 func (s *Service) scheduleErasure(ctx context.Context, tx pgx.Tx, a *account, record func() error) (*scheduledErasure, error) {
 	if a.AuthAccount.ErasureID != nil {

@@ -43,13 +43,7 @@ func NewErasures(s *Service, registry *personal.Registry, blobs *blob.Bucket, rd
 // Sweep erases everybody whose time has come, and sweeps up after those who were erased a while ago. It may run at any time, and in several processes
 // at once. Whoever cannot be erased just now, as a job about them runs, is left for the next time; nobody waits for another. Errors name nobody.
 func (e *Erasures) Sweep(ctx context.Context) error {
-	gone, err := e.eraseDue(ctx)
-	err = errors.Join(err, e.completeSettled(ctx))
-	// At the end, since a mail server that is away takes its time. They are sent once: nothing is kept to send them again with.
-	for _, one := range gone {
-		e.takeLeave(ctx, one)
-	}
-	return err
+	return errors.Join(e.completeSettled(ctx), e.eraseDue(ctx))
 }
 
 // departed is somebody who was erased, as the last letter needs them. It is in memory only.
@@ -59,19 +53,18 @@ type departed struct {
 	backupsUntil time.Time
 }
 
-func (e *Erasures) eraseDue(ctx context.Context) ([]departed, error) {
-	var gone []departed
+func (e *Erasures) eraseDue(ctx context.Context) error {
 	var problems []error
 	page := authdb.ListDueErasuresParams{Now: e.now(), Batch: erasureBatch}
 	for {
 		due, err := authdb.New(e.Pool).ListDueErasures(ctx, page)
 		if err != nil {
-			return gone, errors.Join(append(problems, fmt.Errorf("list due erasures: %w", err))...)
+			return errors.Join(append(problems, fmt.Errorf("list due erasures: %w", err))...)
 		}
 		for _, one := range due {
 			who, err := e.erase(ctx, one.ID, one.ErasureID)
 			if who != nil {
-				gone = append(gone, *who)
+				e.takeLeave(ctx, who)
 			}
 			if err != nil && !errors.Is(err, personal.ErrBusy) {
 				problems = append(problems, fmt.Errorf("erase a person: %w", err))
@@ -79,7 +72,7 @@ func (e *Erasures) eraseDue(ctx context.Context) ([]departed, error) {
 			page.After, page.AfterID = one.EraseAfter, one.ID
 		}
 		if len(due) < erasureBatch {
-			return gone, errors.Join(problems...)
+			return errors.Join(problems...)
 		}
 	}
 }
@@ -214,9 +207,9 @@ func addToReceipt(receipt []byte, found []personal.Touched) ([]byte, error) {
 	return encoded, nil
 }
 
-// takeLeave sends the last letter, if it can. Nothing of it is logged but that it was not sent: the log must not know the address.
-func (e *Erasures) takeLeave(ctx context.Context, who departed) {
-	ctx, cancel := context.WithTimeout(ctx, lastLetter)
+// takeLeave sends the last letter, if it can: at once, as nothing is kept to send it later with, and also when the process is about to stop. Nothing of it is logged but that it was not sent: the log must not know the address.
+func (e *Erasures) takeLeave(ctx context.Context, who *departed) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLetter)
 	defer cancel()
 	if err := e.postman.sendErased(ctx, &who.account, who.erasure, who.backupsUntil); err != nil {
 		e.Logger.WarnContext(ctx, "the last letter to somebody who was erased could not be sent")

@@ -397,3 +397,38 @@ func TestEveryPersonalColumnIsDeclared(t *testing.T) {
 		}
 	}
 }
+
+// A suspended person cannot call their erasure off, so it waits, and afterwards they have the whole time again.
+func TestErasureWaitsForTheSuspended(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, inDemo)
+	s := r.sweeper(r.post)
+	support := r.supportAs(r.staff("support@example.org", "support"))
+	tokens := r.register("ana@example.org").GetTokens()
+	person := r.personOf(tokens).GetUserId()
+	erasure := r.requestErasure(tokens).GetErasureId()
+	if _, err := support.SuspendAccount(t.Context(), &authv1.SuspendAccountRequest{UserId: person, Reason: "a test"}); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.advance(30 * 24 * time.Hour)
+	support = r.supportAs(r.login("support@example.org").GetTokens())
+	s.sweep(t)
+	if state := r.receipt(erasure).GetState(); state != authv1.ErasureState_ERASURE_STATE_SCHEDULED {
+		t.Fatalf("suspended, the erasure is %v", state)
+	}
+	_, err := support.RequestAccountErasure(t.Context(), &authv1.RequestAccountErasureRequest{UserId: person, Reason: "a test"})
+	refused(t, "support asks for one", err, connect.CodeFailedPrecondition, "ACCOUNT_SUSPENDED")
+	if _, err := support.ResumeAccount(t.Context(), &authv1.ResumeAccountRequest{UserId: person, Reason: "a test"}); err != nil {
+		t.Fatal(err)
+	}
+	s.sweep(t)
+	got := r.receipt(erasure)
+	if due := got.GetEraseAfter().AsTime(); got.GetState() != authv1.ErasureState_ERASURE_STATE_SCHEDULED || due.Before(r.clock.Now().Add(6*24*time.Hour)) {
+		t.Errorf("resumed, the erasure is %v, due at %s", got.GetState(), due)
+	}
+	r.clock.advance(8 * 24 * time.Hour)
+	s.sweep(t)
+	if state := r.receipt(erasure).GetState(); state != authv1.ErasureState_ERASURE_STATE_ERASED {
+		t.Errorf("then it is %v", state)
+	}
+}

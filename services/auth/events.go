@@ -61,8 +61,8 @@ type SecurityEventRecorded struct {
 // Kind is the event's name in the queue.
 func (SecurityEventRecorded) Kind() string { return "auth_security_event_recorded" }
 
-// InsertOpts is that of [AccountRegistered].
-func (SecurityEventRecorded) InsertOpts() river.InsertOpts { return mailOpts }
+// InsertOpts tries for about four days: an erasure that was asked for, perhaps by somebody else, is called off within seven.
+func (SecurityEventRecorded) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: 18} }
 
 // mailOpts tries for about five hours.
 var mailOpts = river.InsertOpts{MaxAttempts: 10}

@@ -19,16 +19,25 @@ var errFactorFirst = fault.Precondition("this account has a second factor: sign 
 // proveFully is [Service.prove] for changes of how an account is signed in to: where there is a second factor, the session has to have had it, or
 // a stolen password would be enough to add another one. Fault beside those of prove: Precondition (SECOND_FACTOR_NEEDED).
 func (s *Service) proveFully(ctx context.Context, a *account, text string) error {
-	if !identity.CallerFrom(ctx).SecondFactor {
-		factors, err := authdb.New(s.Pool).CountFactors(ctx, a.AuthAccount.ID)
-		if err != nil {
-			return fmt.Errorf("count factors: %w", err)
-		}
-		if factors.Totps > 0 || factors.Passkeys > 0 && s.passkeyIsFactor(a) {
-			return errFactorFirst
-		}
+	if err := s.hadFactor(ctx, a); err != nil {
+		return err
 	}
 	return s.prove(ctx, a, text, true)
+}
+
+// hadFactor refuses a session that has not had the second factor of its account. Fault: Precondition (SECOND_FACTOR_NEEDED).
+func (s *Service) hadFactor(ctx context.Context, a *account) error {
+	if identity.CallerFrom(ctx).SecondFactor {
+		return nil
+	}
+	factors, err := authdb.New(s.Pool).CountFactors(ctx, a.AuthAccount.ID)
+	if err != nil {
+		return fmt.Errorf("count factors: %w", err)
+	}
+	if factors.Totps > 0 || factors.Passkeys > 0 && s.passkeyIsFactor(a) {
+		return errFactorFirst
+	}
+	return nil
 }
 
 // prove makes sure that it is the owner who asks for something grave: by their password, or, where that is enough, by having signed in

@@ -47,13 +47,14 @@ type SigningKeys struct {
 	readAt  time.Time
 	triedAt time.Time                    // when it was last tried to read them
 	private map[string]*ecdsa.PrivateKey // nil where it does not open with this keyring
+	told    map[string]bool              // of which ones the log has said so
 }
 
 var _ token.KeySource = (*SigningKeys)(nil)
 
 // NewSigningKeys reads nothing yet.
 func NewSigningKeys(pool *pgxpool.Pool, k *secret.Keyring, now func() time.Time, logger *slog.Logger) *SigningKeys {
-	return &SigningKeys{pool: pool, aead: k.AEAD(), now: now, logger: logger, private: map[string]*ecdsa.PrivateKey{}}
+	return &SigningKeys{pool: pool, aead: k.AEAD(), now: now, logger: logger, private: map[string]*ecdsa.PrivateKey{}, told: map[string]bool{}}
 }
 
 // SigningKey gives the newest key whose time has come, and makes one where there is none. A database that is away hurts only a process that
@@ -99,7 +100,8 @@ func (k *SigningKeys) open(row authdb.AuthSigningKey) *ecdsa.PrivateKey {
 		return key
 	}
 	key, err := decodePrivate(k.aead, row)
-	if err != nil {
+	if err != nil && !k.told[row.ID] {
+		k.told[row.ID] = true
 		k.logger.Warn("a signing key of the database does not open with this keyring: processes on one database need the same keyring", "key_id", row.ID, "error", err)
 	}
 	if missing := new(secret.MissingKeyError); errors.As(err, &missing) {

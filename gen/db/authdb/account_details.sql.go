@@ -121,18 +121,19 @@ func (q *Queries) ListAccountDetails(ctx context.Context, arg ListAccountDetails
 }
 
 const searchAccountIDsByEmail = `-- name: SearchAccountIDsByEmail :many
-SELECT id FROM auth.accounts WHERE email LIKE $1::text || '%' AND id < $2 ORDER BY id DESC LIMIT $3
+WITH found AS MATERIALIZED (SELECT id FROM auth.accounts WHERE email LIKE $3::text || '%')
+SELECT id FROM found WHERE id < $1 ORDER BY id DESC LIMIT $2
 `
 
 type SearchAccountIDsByEmailParams struct {
-	Prefix   string
 	BeforeID uuid.UUID
 	PageSize int32
+	Prefix   string
 }
 
-// The prefix has its wildcards escaped.
+// The prefix has its wildcards escaped. What matches is found first: else the planner may walk all accounts by id.
 func (q *Queries) SearchAccountIDsByEmail(ctx context.Context, arg SearchAccountIDsByEmailParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, searchAccountIDsByEmail, arg.Prefix, arg.BeforeID, arg.PageSize)
+	rows, err := q.db.Query(ctx, searchAccountIDsByEmail, arg.BeforeID, arg.PageSize, arg.Prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -152,18 +153,21 @@ func (q *Queries) SearchAccountIDsByEmail(ctx context.Context, arg SearchAccount
 }
 
 const searchAccountIDsByName = `-- name: SearchAccountIDsByName :many
-SELECT id FROM auth.accounts WHERE to_tsvector('simple', display_name) @@ to_tsquery('simple', $1::text) AND id < $2
-ORDER BY id DESC LIMIT $3
+WITH found AS MATERIALIZED (
+    SELECT id FROM auth.accounts WHERE to_tsvector('simple', translate(display_name, './@_-', '     ')) @@ to_tsquery('simple', $3::text)
+)
+SELECT id FROM found WHERE id < $1 ORDER BY id DESC LIMIT $2
 `
 
 type SearchAccountIDsByNameParams struct {
-	Words    string
 	BeforeID uuid.UUID
 	PageSize int32
+	Words    string
 }
 
+// As by address. Dots and the like part words, as they do in what is asked for.
 func (q *Queries) SearchAccountIDsByName(ctx context.Context, arg SearchAccountIDsByNameParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, searchAccountIDsByName, arg.Words, arg.BeforeID, arg.PageSize)
+	rows, err := q.db.Query(ctx, searchAccountIDsByName, arg.BeforeID, arg.PageSize, arg.Words)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func (q *Queries) InsertErasure(ctx context.Context, arg InsertErasureParams) er
 
 const listDueErasures = `-- name: ListDueErasures :many
 SELECT id, erasure_id::uuid AS erasure_id, erase_after::timestamptz AS erase_after FROM auth.accounts
-WHERE erase_after <= $1::timestamptz AND (erase_after, id) > ($2::timestamptz, $3::uuid)
+WHERE erase_after <= $1::timestamptz AND state = 'active' AND (erase_after, id) > ($2::timestamptz, $3::uuid)
 ORDER BY erase_after, id LIMIT $4
 `
 
@@ -117,7 +117,8 @@ type ListDueErasuresRow struct {
 	EraseAfter time.Time
 }
 
-// The longest due first, after a place: those that cannot be erased just now stand in nobody's way.
+// The longest due first, after a place: those that cannot be erased just now stand in nobody's way. A suspended person cannot sign in to call it off:
+// theirs waits.
 func (q *Queries) ListDueErasures(ctx context.Context, arg ListDueErasuresParams) ([]ListDueErasuresRow, error) {
 	rows, err := q.db.Query(ctx, listDueErasures,
 		arg.Now,
@@ -189,7 +190,7 @@ func (q *Queries) ListUnsweptErasures(ctx context.Context, arg ListUnsweptErasur
 }
 
 const lockDueErasure = `-- name: LockDueErasure :one
-SELECT id, email, email_verified_at, password_hash, password_set_at, display_name, locale, time_zone, state, demo, created_at, outdated_at, erase_after, erasure_id FROM auth.accounts WHERE id = $1 AND erasure_id = $2::uuid AND erase_after <= $3::timestamptz
+SELECT id, email, email_verified_at, password_hash, password_set_at, display_name, locale, time_zone, state, demo, created_at, outdated_at, erase_after, erasure_id FROM auth.accounts WHERE id = $1 AND erasure_id = $2::uuid AND erase_after <= $3::timestamptz AND state = 'active'
 FOR UPDATE SKIP LOCKED
 `
 
@@ -232,6 +233,25 @@ func (q *Queries) LockUnsweptErasure(ctx context.Context, id uuid.UUID) ([]byte,
 	var items []byte
 	err := row.Scan(&items)
 	return items, err
+}
+
+const postponeErasure = `-- name: PostponeErasure :execrows
+WITH later AS (UPDATE auth.accounts a SET erase_after = $1::timestamptz WHERE a.id = $2 AND a.erasure_id IS NOT NULL RETURNING a.erasure_id)
+UPDATE auth.erasures e SET erase_after = $1::timestamptz FROM later WHERE e.id = later.erasure_id
+`
+
+type PostponeErasureParams struct {
+	EraseAfter time.Time
+	ID         uuid.UUID
+}
+
+// Gives a person who could not sign in the whole time to think again; nothing where no erasure waits. The account is locked.
+func (q *Queries) PostponeErasure(ctx context.Context, arg PostponeErasureParams) (int64, error) {
+	result, err := q.db.Exec(ctx, postponeErasure, arg.EraseAfter, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const recordErasure = `-- name: RecordErasure :exec

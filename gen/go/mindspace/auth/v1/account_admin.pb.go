@@ -936,12 +936,12 @@ const file_mindspace_auth_v1_account_admin_proto_rawDesc = "" +
 	"\fAccountState\x12\x1d\n" +
 	"\x19ACCOUNT_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14ACCOUNT_STATE_ACTIVE\x10\x01\x12\x1b\n" +
-	"\x17ACCOUNT_STATE_SUSPENDED\x10\x022\xa6\a\n" +
-	"\x13AccountAdminService\x12{\n" +
-	"\x0eSearchAccounts\x12(.mindspace.auth.v1.SearchAccountsRequest\x1a).mindspace.auth.v1.SearchAccountsResponse\"\x14\x8a\xb5\x18\r\x12\x02\x03\x05\x1a\a\n" +
-	"\x05120/m\x90\x02\x01\x12x\n" +
-	"\rGetAnyAccount\x12'.mindspace.auth.v1.GetAnyAccountRequest\x1a(.mindspace.auth.v1.GetAnyAccountResponse\"\x14\x8a\xb5\x18\r\x12\x02\x03\x05\x1a\a\n" +
-	"\x05240/m\x90\x02\x01\x12y\n" +
+	"\x17ACCOUNT_STATE_SUSPENDED\x10\x022\xa4\a\n" +
+	"\x13AccountAdminService\x12z\n" +
+	"\x0eSearchAccounts\x12(.mindspace.auth.v1.SearchAccountsRequest\x1a).mindspace.auth.v1.SearchAccountsResponse\"\x13\x8a\xb5\x18\x0f\x12\x02\x03\x05\x1a\a\n" +
+	"\x05120/m \x01\x12w\n" +
+	"\rGetAnyAccount\x12'.mindspace.auth.v1.GetAnyAccountRequest\x1a(.mindspace.auth.v1.GetAnyAccountResponse\"\x13\x8a\xb5\x18\x0f\x12\x02\x03\x05\x1a\a\n" +
+	"\x05240/m \x01\x12y\n" +
 	"\x0eSuspendAccount\x12(.mindspace.auth.v1.SuspendAccountRequest\x1a).mindspace.auth.v1.SuspendAccountResponse\"\x12\x8a\xb5\x18\x0e\x12\x02\x03\x05\x1a\x06\n" +
 	"\x0460/m \x01\x12v\n" +
 	"\rResumeAccount\x12'.mindspace.auth.v1.ResumeAccountRequest\x1a(.mindspace.auth.v1.ResumeAccountResponse\"\x12\x8a\xb5\x18\x0e\x12\x02\x03\x05\x1a\x06\n" +

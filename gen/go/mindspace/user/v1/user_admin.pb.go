@@ -1523,13 +1523,13 @@ const file_mindspace_user_v1_user_admin_proto_rawDesc = "" +
 	"\x11RemoveNoteRequest\x12!\n" +
 	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12!\n" +
 	"\anote_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06noteId\"\x14\n" +
-	"\x12RemoveNoteResponse2\xe4\n" +
+	"\x12RemoveNoteResponse2\xde\n" +
 	"\n" +
-	"\x10UserAdminService\x12r\n" +
-	"\vSearchUsers\x12%.mindspace.user.v1.SearchUsersRequest\x1a&.mindspace.user.v1.SearchUsersResponse\"\x14\x8a\xb5\x18\r\x12\x02\x03\x05\x1a\a\n" +
-	"\x05120/m\x90\x02\x01\x12f\n" +
-	"\aGetUser\x12!.mindspace.user.v1.GetUserRequest\x1a\".mindspace.user.v1.GetUserResponse\"\x14\x8a\xb5\x18\r\x12\x02\x03\x05\x1a\a\n" +
-	"\x05240/m\x90\x02\x01\x12n\n" +
+	"\x10UserAdminService\x12o\n" +
+	"\vSearchUsers\x12%.mindspace.user.v1.SearchUsersRequest\x1a&.mindspace.user.v1.SearchUsersResponse\"\x11\x8a\xb5\x18\r\x12\x02\x03\x05\x1a\a\n" +
+	"\x05120/m\x12c\n" +
+	"\aGetUser\x12!.mindspace.user.v1.GetUserRequest\x1a\".mindspace.user.v1.GetUserResponse\"\x11\x8a\xb5\x18\r\x12\x02\x03\x05\x1a\a\n" +
+	"\x05240/m\x12n\n" +
 	"\vSuspendUser\x12%.mindspace.user.v1.SuspendUserRequest\x1a&.mindspace.user.v1.SuspendUserResponse\"\x10\x8a\xb5\x18\f\x12\x02\x03\x05\x1a\x06\n" +
 	"\x0460/m\x12k\n" +
 	"\n" +

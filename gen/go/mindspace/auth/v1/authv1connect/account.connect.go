@@ -80,7 +80,7 @@ type AccountServiceClient interface {
 	// RequestErasure has the caller's account and everything about them erased after a time in which signing in calls it off.
 	// Every session ends at once. Asked for again, it answers with the erasure that is under way.
 	//
-	// Errors: UNAUTHENTICATED (CREDENTIALS_WRONG), RESOURCE_EXHAUSTED (GUESSES_DELAYED), FAILED_PRECONDITION (SIGN_IN_AGAIN, LAST_ADMIN).
+	// Errors: UNAUTHENTICATED (CREDENTIALS_WRONG), RESOURCE_EXHAUSTED (GUESSES_DELAYED), FAILED_PRECONDITION (SIGN_IN_AGAIN, SECOND_FACTOR_NEEDED, LAST_ADMIN).
 	RequestErasure(context.Context, *v1.RequestErasureRequest) (*v1.RequestErasureResponse, error)
 	// GetErasure tells how an erasure stands, and, once it is done, gives the receipt. Whoever has its id may ask: there is no account any more
 	// to sign in to, and a receipt names nobody.
@@ -106,7 +106,7 @@ type AccountServiceHandler interface {
 	// RequestErasure has the caller's account and everything about them erased after a time in which signing in calls it off.
 	// Every session ends at once. Asked for again, it answers with the erasure that is under way.
 	//
-	// Errors: UNAUTHENTICATED (CREDENTIALS_WRONG), RESOURCE_EXHAUSTED (GUESSES_DELAYED), FAILED_PRECONDITION (SIGN_IN_AGAIN, LAST_ADMIN).
+	// Errors: UNAUTHENTICATED (CREDENTIALS_WRONG), RESOURCE_EXHAUSTED (GUESSES_DELAYED), FAILED_PRECONDITION (SIGN_IN_AGAIN, SECOND_FACTOR_NEEDED, LAST_ADMIN).
 	RequestErasure(context.Context, *v1.RequestErasureRequest) (*v1.RequestErasureResponse, error)
 	// GetErasure tells how an erasure stands, and, once it is done, gives the receipt. Whoever has its id may ask: there is no account any more
 	// to sign in to, and a receipt names nobody.

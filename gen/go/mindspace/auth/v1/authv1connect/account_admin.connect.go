@@ -50,18 +50,16 @@ const (
 var (
 	accountAdminServiceSearchAccountsSpec = sync.OnceValue(func() connect.Spec {
 		return connect.Spec{
-			StreamType:       connect.StreamTypeUnary,
-			Schema:           v1.File_mindspace_auth_v1_account_admin_proto.Services().ByName("AccountAdminService").Methods().ByName("SearchAccounts"),
-			Procedure:        AccountAdminServiceSearchAccountsProcedure,
-			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_mindspace_auth_v1_account_admin_proto.Services().ByName("AccountAdminService").Methods().ByName("SearchAccounts"),
+			Procedure:  AccountAdminServiceSearchAccountsProcedure,
 		}
 	})
 	accountAdminServiceGetAnyAccountSpec = sync.OnceValue(func() connect.Spec {
 		return connect.Spec{
-			StreamType:       connect.StreamTypeUnary,
-			Schema:           v1.File_mindspace_auth_v1_account_admin_proto.Services().ByName("AccountAdminService").Methods().ByName("GetAnyAccount"),
-			Procedure:        AccountAdminServiceGetAnyAccountProcedure,
-			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_mindspace_auth_v1_account_admin_proto.Services().ByName("AccountAdminService").Methods().ByName("GetAnyAccount"),
+			Procedure:  AccountAdminServiceGetAnyAccountProcedure,
 		}
 	})
 	accountAdminServiceSuspendAccountSpec = sync.OnceValue(func() connect.Spec {
@@ -112,7 +110,7 @@ type AccountAdminServiceClient interface {
 	// Errors: INVALID_ARGUMENT (userId), NOT_FOUND.
 	GetAnyAccount(context.Context, *v1.GetAnyAccountRequest) (*v1.GetAnyAccountResponse, error)
 	// SuspendAccount keeps a person out: every session ends, and no sign-in is let in until ResumeAccount. The person is told by mail.
-	// Suspending a suspended account changes nothing.
+	// Suspending a suspended account changes nothing. An erasure that is under way waits meanwhile, and begins its time anew with ResumeAccount.
 	//
 	// Errors: INVALID_ARGUMENT (userId, reason), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT), FAILED_PRECONDITION (LAST_ADMIN).
 	SuspendAccount(context.Context, *v1.SuspendAccountRequest) (*v1.SuspendAccountResponse, error)
@@ -126,7 +124,7 @@ type AccountAdminServiceClient interface {
 	EndAccountSessions(context.Context, *v1.EndAccountSessionsRequest) (*v1.EndAccountSessionsResponse, error)
 	// RequestAccountErasure starts the erasure of a person who has asked for it by other means. The person is told by mail, and calls it off by signing in.
 	//
-	// Errors: INVALID_ARGUMENT (userId, reason), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT), FAILED_PRECONDITION (LAST_ADMIN).
+	// Errors: INVALID_ARGUMENT (userId, reason), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT), FAILED_PRECONDITION (LAST_ADMIN, ACCOUNT_SUSPENDED).
 	RequestAccountErasure(context.Context, *v1.RequestAccountErasureRequest) (*v1.RequestAccountErasureResponse, error)
 	// CancelAccountErasure calls an erasure off, as signing in does.
 	//
@@ -152,7 +150,7 @@ type AccountAdminServiceHandler interface {
 	// Errors: INVALID_ARGUMENT (userId), NOT_FOUND.
 	GetAnyAccount(context.Context, *v1.GetAnyAccountRequest) (*v1.GetAnyAccountResponse, error)
 	// SuspendAccount keeps a person out: every session ends, and no sign-in is let in until ResumeAccount. The person is told by mail.
-	// Suspending a suspended account changes nothing.
+	// Suspending a suspended account changes nothing. An erasure that is under way waits meanwhile, and begins its time anew with ResumeAccount.
 	//
 	// Errors: INVALID_ARGUMENT (userId, reason), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT), FAILED_PRECONDITION (LAST_ADMIN).
 	SuspendAccount(context.Context, *v1.SuspendAccountRequest) (*v1.SuspendAccountResponse, error)
@@ -166,7 +164,7 @@ type AccountAdminServiceHandler interface {
 	EndAccountSessions(context.Context, *v1.EndAccountSessionsRequest) (*v1.EndAccountSessionsResponse, error)
 	// RequestAccountErasure starts the erasure of a person who has asked for it by other means. The person is told by mail, and calls it off by signing in.
 	//
-	// Errors: INVALID_ARGUMENT (userId, reason), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT), FAILED_PRECONDITION (LAST_ADMIN).
+	// Errors: INVALID_ARGUMENT (userId, reason), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT), FAILED_PRECONDITION (LAST_ADMIN, ACCOUNT_SUSPENDED).
 	RequestAccountErasure(context.Context, *v1.RequestAccountErasureRequest) (*v1.RequestAccountErasureResponse, error)
 	// CancelAccountErasure calls an erasure off, as signing in does.
 	//

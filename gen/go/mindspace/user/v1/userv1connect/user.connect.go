@@ -165,7 +165,7 @@ type UserServiceClient interface {
 	// DeleteMe has the account and everything that is held about the caller erased after a time in which signing in calls it off.
 	// Every device is signed out at once. mindspace.auth.v1.AccountService/GetErasure has the receipt afterwards.
 	//
-	// Errors: UNAUTHENTICATED (CREDENTIALS_WRONG), RESOURCE_EXHAUSTED (GUESSES_DELAYED), FAILED_PRECONDITION (SIGN_IN_AGAIN, LAST_ADMIN).
+	// Errors: UNAUTHENTICATED (CREDENTIALS_WRONG), RESOURCE_EXHAUSTED (GUESSES_DELAYED), FAILED_PRECONDITION (SIGN_IN_AGAIN, SECOND_FACTOR_NEEDED, LAST_ADMIN).
 	DeleteMe(context.Context, *v1.DeleteMeRequest) (*v1.DeleteMeResponse, error)
 }
 
@@ -213,7 +213,7 @@ type UserServiceHandler interface {
 	// DeleteMe has the account and everything that is held about the caller erased after a time in which signing in calls it off.
 	// Every device is signed out at once. mindspace.auth.v1.AccountService/GetErasure has the receipt afterwards.
 	//
-	// Errors: UNAUTHENTICATED (CREDENTIALS_WRONG), RESOURCE_EXHAUSTED (GUESSES_DELAYED), FAILED_PRECONDITION (SIGN_IN_AGAIN, LAST_ADMIN).
+	// Errors: UNAUTHENTICATED (CREDENTIALS_WRONG), RESOURCE_EXHAUSTED (GUESSES_DELAYED), FAILED_PRECONDITION (SIGN_IN_AGAIN, SECOND_FACTOR_NEEDED, LAST_ADMIN).
 	DeleteMe(context.Context, *v1.DeleteMeRequest) (*v1.DeleteMeResponse, error)
 }
 

@@ -62,18 +62,16 @@ const (
 var (
 	userAdminServiceSearchUsersSpec = sync.OnceValue(func() connect.Spec {
 		return connect.Spec{
-			StreamType:       connect.StreamTypeUnary,
-			Schema:           v1.File_mindspace_user_v1_user_admin_proto.Services().ByName("UserAdminService").Methods().ByName("SearchUsers"),
-			Procedure:        UserAdminServiceSearchUsersProcedure,
-			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_mindspace_user_v1_user_admin_proto.Services().ByName("UserAdminService").Methods().ByName("SearchUsers"),
+			Procedure:  UserAdminServiceSearchUsersProcedure,
 		}
 	})
 	userAdminServiceGetUserSpec = sync.OnceValue(func() connect.Spec {
 		return connect.Spec{
-			StreamType:       connect.StreamTypeUnary,
-			Schema:           v1.File_mindspace_user_v1_user_admin_proto.Services().ByName("UserAdminService").Methods().ByName("GetUser"),
-			Procedure:        UserAdminServiceGetUserProcedure,
-			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_mindspace_user_v1_user_admin_proto.Services().ByName("UserAdminService").Methods().ByName("GetUser"),
+			Procedure:  UserAdminServiceGetUserProcedure,
 		}
 	})
 	userAdminServiceSuspendUserSpec = sync.OnceValue(func() connect.Spec {
@@ -151,11 +149,11 @@ var (
 
 // UserAdminServiceClient is a client for the mindspace.user.v1.UserAdminService service.
 type UserAdminServiceClient interface {
-	// SearchUsers finds people by id, by the beginning of the e-mail address, or by the beginnings of words of the name.
+	// SearchUsers finds people by id, by the beginning of the e-mail address, or by the beginnings of words of the name; AccountAdminService/SearchAccounts records it.
 	//
 	// Errors: INVALID_ARGUMENT (query, pageSize, pageToken).
 	SearchUsers(context.Context, *v1.SearchUsersRequest) (*v1.SearchUsersResponse, error)
-	// GetUser returns what support may see of a person.
+	// GetUser returns what support may see of a person; AccountAdminService/GetAnyAccount records who looked.
 	//
 	// Errors: INVALID_ARGUMENT (userId), NOT_FOUND.
 	GetUser(context.Context, *v1.GetUserRequest) (*v1.GetUserResponse, error)
@@ -177,7 +175,7 @@ type UserAdminServiceClient interface {
 	StartExport(context.Context, *v1.StartExportRequest) (*v1.StartExportResponse, error)
 	// StartErasure starts the erasure of a person who has asked for it by other means; AccountAdminService/RequestAccountErasure records it.
 	//
-	// Errors: INVALID_ARGUMENT (userId, reason), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT), FAILED_PRECONDITION (LAST_ADMIN).
+	// Errors: INVALID_ARGUMENT (userId, reason), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT), FAILED_PRECONDITION (LAST_ADMIN, ACCOUNT_SUSPENDED).
 	StartErasure(context.Context, *v1.StartErasureRequest) (*v1.StartErasureResponse, error)
 	// CancelErasure calls an erasure off; AccountAdminService/CancelAccountErasure records it.
 	//
@@ -209,11 +207,11 @@ func NewUserAdminServiceClient(client *connect.Client) UserAdminServiceClient {
 
 // UserAdminServiceHandler is an implementation of the mindspace.user.v1.UserAdminService service.
 type UserAdminServiceHandler interface {
-	// SearchUsers finds people by id, by the beginning of the e-mail address, or by the beginnings of words of the name.
+	// SearchUsers finds people by id, by the beginning of the e-mail address, or by the beginnings of words of the name; AccountAdminService/SearchAccounts records it.
 	//
 	// Errors: INVALID_ARGUMENT (query, pageSize, pageToken).
 	SearchUsers(context.Context, *v1.SearchUsersRequest) (*v1.SearchUsersResponse, error)
-	// GetUser returns what support may see of a person.
+	// GetUser returns what support may see of a person; AccountAdminService/GetAnyAccount records who looked.
 	//
 	// Errors: INVALID_ARGUMENT (userId), NOT_FOUND.
 	GetUser(context.Context, *v1.GetUserRequest) (*v1.GetUserResponse, error)
@@ -235,7 +233,7 @@ type UserAdminServiceHandler interface {
 	StartExport(context.Context, *v1.StartExportRequest) (*v1.StartExportResponse, error)
 	// StartErasure starts the erasure of a person who has asked for it by other means; AccountAdminService/RequestAccountErasure records it.
 	//
-	// Errors: INVALID_ARGUMENT (userId, reason), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT), FAILED_PRECONDITION (LAST_ADMIN).
+	// Errors: INVALID_ARGUMENT (userId, reason), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT), FAILED_PRECONDITION (LAST_ADMIN, ACCOUNT_SUSPENDED).
 	StartErasure(context.Context, *v1.StartErasureRequest) (*v1.StartErasureResponse, error)
 	// CancelErasure calls an erasure off; AccountAdminService/CancelAccountErasure records it.
 	//
