@@ -106,6 +106,30 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// Each set of roles that may run by itself is a whole: nothing in it waits for a room that is elsewhere.
+func TestEverySetOfRolesStarts(t *testing.T) {
+	t.Parallel()
+	for _, roles := range [][]string{{"all"}, texts(together()), {"worker"}} {
+		config := configured(t)
+		a, err := New(t.Context(), config, roles)
+		if err != nil {
+			t.Errorf("%v: %v", roles, err)
+			continue
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- a.Run(ctx) }()
+		if !a.awaitReady(t.Context()) {
+			t.Errorf("%v: never ready", roles)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("%v: %v", roles, err)
+		}
+		a.Close()
+	}
+}
+
 // The database roles hold what the program needs and nothing more.
 func TestDatabaseRoles(t *testing.T) {
 	t.Parallel()

@@ -32,13 +32,17 @@ func (a *App) openPeople() error {
 	if err != nil {
 		return err
 	}
-	p := &people{}
-	p.service = user.New(user.Options{
+	p, options := &people{}, user.Options{
 		Pool: a.pool, Keys: a.keys, Queue: a.inserter, Cursors: cursor.New(a.keys), Blobs: a.blobs, Cache: a.cache, Logger: a.logger, Now: time.Now,
-		Accounts:  authv1connect.NewAccountServiceClient(a.directory.Client(authv1connect.AccountServiceName)),
 		Encodings: a.encodings, PublicURL: a.config.PublicURL, Ages: ages,
-	})
-	p.admin = user.NewAdmin(p.service, authv1connect.NewAccountAdminServiceClient(a.directory.Client(authv1connect.AccountAdminServiceName)), audit.New(a.keys))
+	}
+	if a.has(RoleUser) { // a worker exports and erases, and asks nobody
+		options.Accounts = authv1connect.NewAccountServiceClient(a.directory.Client(authv1connect.AccountServiceName))
+	}
+	p.service = user.New(options)
+	if a.has(RoleUser) {
+		p.admin = user.NewAdmin(p.service, authv1connect.NewAccountAdminServiceClient(a.directory.Client(authv1connect.AccountAdminServiceName)), audit.New(a.keys))
+	}
 	p.registry = personal.NewRegistry(rpc.Personal(), p.service.Personal(), audit.Personal(), auth.Personal())
 	p.exports = user.NewExports(p.service, p.registry)
 	p.erasures = auth.NewErasures(a.signIn.service, p.registry, a.blobs, a.redis, a.signIn.postman)
