@@ -48,8 +48,9 @@ CREATE TABLE users.exports (
     user_id      uuid        NOT NULL,
     id           uuid        NOT NULL,
     state        text        NOT NULL DEFAULT 'pending',
-    -- Who of support has started it; null when the person has.
+    -- Who of support has started it; null when the person has, or when they are gone.
     requested_by uuid,
+    by_support   boolean     NOT NULL DEFAULT false,
     requested_at timestamptz NOT NULL,
     ready_at     timestamptz,
     expires_at   timestamptz,

@@ -21,7 +21,7 @@ import (
 var readme string
 
 // exportSettings hold within the transaction of an export. A statement lasts as long as whoever takes its rows, so ctx alone bounds it.
-const exportSettings = "SELECT set_config('TimeZone', 'UTC', true), set_config('IntervalStyle', 'iso_8601', true), set_config('statement_timeout', '0', true)"
+const exportSettings = "SELECT set_config('TimeZone', 'UTC', true), set_config('IntervalStyle', 'iso_8601', true), set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)"
 
 // Export writes a ZIP file of everything that is held about a person: of each table that has rows of theirs a JSON and a CSV file in the folder of
 // its domain, a manifest that lists them, and a text that explains them. All of it is of one moment. Rows are streamed, so a long history takes no

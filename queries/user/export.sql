@@ -1,7 +1,7 @@
 -- name: InsertExport :execrows
 -- Nothing while another one of the person is being made.
-INSERT INTO users.exports (user_id, id, requested_by, requested_at)
-VALUES (sqlc.arg(user_id), sqlc.arg(id), sqlc.arg(requested_by), sqlc.arg(requested_at))
+INSERT INTO users.exports (user_id, id, requested_by, by_support, requested_at)
+VALUES (sqlc.arg(user_id), sqlc.arg(id), sqlc.narg(requested_by)::uuid, sqlc.narg(requested_by)::uuid IS NOT NULL, sqlc.arg(requested_at))
 ON CONFLICT (user_id) WHERE state = 'pending' DO NOTHING;
 
 -- name: GetPendingExport :one
@@ -30,3 +30,8 @@ UPDATE users.exports SET state = 'expired', blob_key = NULL, sealed_key = NULL W
 -- name: ListStaleExports :many
 -- Begun before a time, and still not made.
 SELECT user_id, id FROM users.exports WHERE state = 'pending' AND requested_at < sqlc.arg(before)::timestamptz ORDER BY requested_at LIMIT sqlc.arg(batch);
+
+-- name: WithdrawExports :many
+-- Ends the person's exports, made and under way: without its key a file opens for nobody.
+UPDATE users.exports SET state = CASE state WHEN 'pending' THEN 'failed' ELSE 'expired' END, blob_key = NULL, sealed_key = NULL
+WHERE user_id = sqlc.arg(user_id) AND state = ANY(ARRAY['pending', 'ready']) RETURNING id;

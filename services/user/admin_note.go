@@ -45,10 +45,13 @@ func (a *Admin) AddNote(ctx context.Context, req *userv1.AddNoteRequest) (*userv
 	return &userv1.AddNoteResponse{Note: note}, nil
 }
 
-// ListNotes returns the notes about a person, newest first. Faults: Invalid (userId, pageToken).
+// ListNotes returns the notes about a person, newest first. Faults: Invalid (userId, pageToken), NotFound, Denied (STAFF_ACCOUNT).
 func (a *Admin) ListNotes(ctx context.Context, req *userv1.ListNotesRequest) (*userv1.ListNotesResponse, error) {
 	person, err := parseID("userId", req.GetUserId())
 	if err != nil {
+		return nil, err
+	}
+	if err := a.mayActOn(ctx, person); err != nil {
 		return nil, err
 	}
 	scope, before, size := "ListNotes|"+person.String(), uuid.Max, cursor.PageSize(req.GetPageSize())

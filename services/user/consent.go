@@ -40,10 +40,11 @@ func requireHealthConsent(ctx context.Context, q *userdb.Queries, person uuid.UU
 }
 
 // SetConsent adds the caller's answer to the ledger. The answer that holds already, to the same version, is not new: that entry is returned.
-// A withdrawal for health data erases the health profile and the goals in the same transaction. Faults: Invalid (purpose, policyVersion).
+// A withdrawal for health data erases the health profile and the goals in the same transaction, and ends exports, which have them too. Faults: Invalid (purpose, policyVersion).
 func (s *Service) SetConsent(ctx context.Context, req *userv1.SetConsentRequest) (*userv1.SetConsentResponse, error) {
 	me := identity.CallerFrom(ctx).UserID
 	var entry userdb.UsersConsent
+	var ended []uuid.UUID
 	err := postgres.InTx(ctx, s.Pool, func(tx pgx.Tx) error {
 		q := userdb.New(tx)
 		if err := q.LockPerson(ctx, me); err != nil {
@@ -54,16 +55,30 @@ func (s *Service) SetConsent(ctx context.Context, req *userv1.SetConsentRequest)
 			return err
 		}
 		if !req.GetGranted() && req.GetPurpose() == userv1.ConsentPurpose_CONSENT_PURPOSE_HEALTH_DATA {
-			if _, err := q.DeleteHealthProfile(ctx, me); err != nil {
-				return fmt.Errorf("delete health profile: %w", err)
-			}
+			ended, err = withdrawHealth(ctx, q, me)
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	for _, export := range ended {
+		if err := s.dropExportFiles(ctx, me, export, ""); err != nil { // its key is gone, so nobody can read it
+			s.Logger.WarnContext(ctx, "the file of a withdrawn export is left behind", "export_id", export, "error", err)
+		}
+	}
 	return &userv1.SetConsentResponse{Consent: consentMessage(entry)}, nil
+}
+
+// withdrawHealth erases what was told of health, and ends the exports that have it. The person is locked.
+func withdrawHealth(ctx context.Context, q *userdb.Queries, person uuid.UUID) (ended []uuid.UUID, err error) {
+	if _, err := q.DeleteHealthProfile(ctx, person); err != nil {
+		return nil, fmt.Errorf("delete health profile: %w", err)
+	}
+	if ended, err = q.WithdrawExports(ctx, person); err != nil {
+		return nil, fmt.Errorf("withdraw exports: %w", err)
+	}
+	return ended, nil
 }
 
 // enter adds an answer to the ledger, unless it is the one that holds. The person is locked.

@@ -121,7 +121,7 @@ var exportStates = map[string]userv1.ExportState{
 
 func exportMessage(row userdb.UsersExport, now time.Time) *userv1.Export {
 	e := &userv1.Export{
-		Id: row.ID.String(), State: exportStates[row.State], RequestedAt: timestamppb.New(row.RequestedAt), BySupport: row.RequestedBy != nil,
+		Id: row.ID.String(), State: exportStates[row.State], RequestedAt: timestamppb.New(row.RequestedAt), BySupport: row.BySupport,
 	}
 	if row.ExpiresAt != nil {
 		e.ExpiresAt = timestamppb.New(*row.ExpiresAt)

@@ -52,8 +52,9 @@ func (o Options) expireExports(ctx context.Context, before time.Time) (total int
 			return total, fmt.Errorf("list expired exports: %w", err)
 		}
 		for _, row := range rows {
+			// The key goes even where the file does not: then nobody can read it.
 			if err := o.dropExportFiles(ctx, row.UserID, row.ID, ""); err != nil {
-				return total, err
+				o.Logger.WarnContext(ctx, "the file of an expired export is left behind", "export_id", row.ID, "error", err)
 			}
 			n, err := q.ExpireExport(ctx, userdb.ExpireExportParams{UserID: row.UserID, ID: row.ID})
 			if err != nil {

@@ -293,3 +293,29 @@ func TestExportOfMuch(t *testing.T) {
 		t.Errorf("%d consents", len(consents))
 	}
 }
+
+// Who withdraws the consent for health data has no copy of it lying about, and none that is still being made.
+func TestWithdrawalEndsExports(t *testing.T) {
+	t.Parallel()
+	r := newExportRig(t)
+	ana := r.Register("ana@example.org")
+	r.tellHealth(ana)
+	made := r.made(ana)
+	pending := r.request(ana)
+	_, err := r.as(ana).SetConsent(t.Context(), &userv1.SetConsentRequest{Purpose: userv1.ConsentPurpose_CONSENT_PURPOSE_HEALTH_DATA, Granted: false, PolicyVersion: "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.exports.Build(t.Context(), ana.ID, pending); err != nil { // its job comes too late
+		t.Fatal(err)
+	}
+	for id, want := range map[uuid.UUID]userv1.ExportState{made: userv1.ExportState_EXPORT_STATE_EXPIRED, pending: userv1.ExportState_EXPORT_STATE_FAILED} {
+		res, err := r.as(ana).GetExport(t.Context(), &userv1.GetExportRequest{ExportId: id.String()})
+		if err != nil || res.GetState() != want || res.GetDownloadUrl() != "" {
+			t.Errorf("%v, %v; want %v", res, err, want)
+		}
+	}
+	if files := r.blobKeys(); len(files) != 0 {
+		t.Errorf("files: %v", files)
+	}
+}

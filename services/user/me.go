@@ -112,6 +112,11 @@ func (s *Service) UpdateMe(ctx context.Context, req *userv1.UpdateMeRequest) (*u
 				WithField("updateMask", "may name displayName, locale, timeZone, dayStartHour, units and countryCode")
 		}
 	}
+	// What the auth domain would refuse is refused before anything is changed.
+	if slices.Contains(account, "time_zone") && !isZone(req.GetUser().GetTimeZone()) {
+		return nil, fault.Invalid("user.timeZone: there is no time zone of this name").
+			WithField("user.timeZone", "must be the name of an IANA time zone, for example Europe/Belgrade").WithReason("TIME_ZONE_UNKNOWN")
+	}
 	if len(account) < len(fields) {
 		if err := s.setProfile(ctx, me, req.GetUser(), fields); err != nil {
 			return nil, err
@@ -126,6 +131,12 @@ func (s *Service) UpdateMe(ctx context.Context, req *userv1.UpdateMeRequest) (*u
 		return nil, err
 	}
 	return &userv1.UpdateMeResponse{User: u}, nil
+}
+
+// isZone tells whether there is a time zone of this name; the empty one is UTC.
+func isZone(name string) bool {
+	_, err := time.LoadLocation(name)
+	return err == nil && name != "Local"
 }
 
 func (s *Service) setAccount(ctx context.Context, u *userv1.User, fields []string) error {

@@ -76,4 +76,13 @@ func TestProfileRefuses(t *testing.T) {
 			t.Errorf("%s: %v names %q", field, err, wrongField(err))
 		}
 	}
+	// Of a request that is refused nothing is done.
+	_, err := r.as(ana).UpdateMe(t.Context(), &userv1.UpdateMeRequest{User: &userv1.User{TimeZone: "Europe/Nowhere", DayStartHour: 4}})
+	if connect.CodeOf(err) != connect.CodeInvalidArgument {
+		t.Error(err)
+	}
+	me, err := r.as(ana).GetMe(t.Context(), &userv1.GetMeRequest{})
+	if err != nil || me.GetUser().GetDayStartHour() != 0 {
+		t.Errorf("half of a refused request was done: %v, %v", me, err)
+	}
 }

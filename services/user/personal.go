@@ -24,20 +24,24 @@ func (s *Service) Personal() personal.Domain {
 				Secret: []string{"author_id"}, Mentions: []personal.Mention{{Column: "author_id"}},
 			},
 			{
-				Name: "users.exports", What: "copies such as this one that were made for you", Owner: "user_id", Order: "id", Open: tellBySupport,
+				Name: "users.exports", What: "copies such as this one that were made for you", Owner: "user_id", Order: "id",
 				Secret: []string{"requested_by", "sealed_key", "blob_key"}, Mentions: []personal.Mention{{Column: "requested_by"}},
 			},
 		},
 		Files:  exportFiles,
 		Forget: func(ctx context.Context, person uuid.UUID) { s.users.Invalidate(ctx, person.String()) },
-		Rules:  s.exportRules(),
+		Rules:  append(keptRules(), s.exportRules()...),
 	}
 }
 
-// tellBySupport tells that support has started an export, without telling who it was.
-func tellBySupport(_ context.Context, row personal.Row) error {
-	row["by_support"] = row["requested_by"] != nil
-	return nil
+// keptRules are about what nothing here deletes by time.
+func keptRules() []personal.Rule {
+	return []personal.Rule{
+		{What: "health profiles and goals", Table: "users.health_profiles", Keep: -1, Why: "until the person withdraws their consent, or is erased"},
+		{What: "consents and withdrawals", Table: "users.consents", Keep: -1, Why: "for as long as the person has the account: we must be able to show that consent was given (GDPR article 7)"},
+		{What: "profiles", Table: "users.profiles", Keep: -1, Why: "for as long as the person has the account"},
+		{What: "notes of support", Table: "users.notes", Keep: -1, Why: "until support removes them, or the person is erased"},
+	}
 }
 
 // openHealthRow puts what the person has told in the place of its ciphertext. A row that does not open is an error, never an export without it.

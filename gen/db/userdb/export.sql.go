@@ -79,7 +79,7 @@ func (q *Queries) FinishExport(ctx context.Context, arg FinishExportParams) (int
 }
 
 const getExport = `-- name: GetExport :one
-SELECT user_id, id, state, requested_by, requested_at, ready_at, expires_at, blob_key, sealed_key, size_bytes FROM users.exports WHERE user_id = $1 AND id = $2
+SELECT user_id, id, state, requested_by, by_support, requested_at, ready_at, expires_at, blob_key, sealed_key, size_bytes FROM users.exports WHERE user_id = $1 AND id = $2
 `
 
 type GetExportParams struct {
@@ -95,6 +95,7 @@ func (q *Queries) GetExport(ctx context.Context, arg GetExportParams) (UsersExpo
 		&i.ID,
 		&i.State,
 		&i.RequestedBy,
+		&i.BySupport,
 		&i.RequestedAt,
 		&i.ReadyAt,
 		&i.ExpiresAt,
@@ -117,8 +118,8 @@ func (q *Queries) GetPendingExport(ctx context.Context, userID uuid.UUID) (uuid.
 }
 
 const insertExport = `-- name: InsertExport :execrows
-INSERT INTO users.exports (user_id, id, requested_by, requested_at)
-VALUES ($1, $2, $3, $4)
+INSERT INTO users.exports (user_id, id, requested_by, by_support, requested_at)
+VALUES ($1, $2, $3::uuid, $3::uuid IS NOT NULL, $4)
 ON CONFLICT (user_id) WHERE state = 'pending' DO NOTHING
 `
 
@@ -179,7 +180,7 @@ func (q *Queries) ListExpiredExports(ctx context.Context, arg ListExpiredExports
 }
 
 const listExports = `-- name: ListExports :many
-SELECT user_id, id, state, requested_by, requested_at, ready_at, expires_at, blob_key, sealed_key, size_bytes FROM users.exports WHERE user_id = $1 ORDER BY id DESC LIMIT 100
+SELECT user_id, id, state, requested_by, by_support, requested_at, ready_at, expires_at, blob_key, sealed_key, size_bytes FROM users.exports WHERE user_id = $1 ORDER BY id DESC LIMIT 100
 `
 
 func (q *Queries) ListExports(ctx context.Context, userID uuid.UUID) ([]UsersExport, error) {
@@ -196,6 +197,7 @@ func (q *Queries) ListExports(ctx context.Context, userID uuid.UUID) ([]UsersExp
 			&i.ID,
 			&i.State,
 			&i.RequestedBy,
+			&i.BySupport,
 			&i.RequestedAt,
 			&i.ReadyAt,
 			&i.ExpiresAt,
@@ -241,6 +243,32 @@ func (q *Queries) ListStaleExports(ctx context.Context, arg ListStaleExportsPara
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const withdrawExports = `-- name: WithdrawExports :many
+UPDATE users.exports SET state = CASE state WHEN 'pending' THEN 'failed' ELSE 'expired' END, blob_key = NULL, sealed_key = NULL
+WHERE user_id = $1 AND state = ANY(ARRAY['pending', 'ready']) RETURNING id
+`
+
+// Ends the person's exports, made and under way: without its key a file opens for nobody.
+func (q *Queries) WithdrawExports(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, withdrawExports, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

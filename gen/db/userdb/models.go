@@ -27,6 +27,7 @@ type UsersExport struct {
 	State  string
 	// person
 	RequestedBy *uuid.UUID
+	BySupport   bool
 	RequestedAt time.Time
 	ReadyAt     *time.Time
 	ExpiresAt   *time.Time

@@ -140,6 +140,7 @@ type UserServiceClient interface {
 	// Errors: FAILED_PRECONDITION (CONSENT_MISSING, with the purpose).
 	GetHealthProfile(context.Context, *v1.GetHealthProfileRequest) (*v1.GetHealthProfileResponse, error)
 	// UpdateHealthProfile replaces the caller's health profile and goals. Fields that the contract does not know are refused, not dropped.
+	// The minimum age is held against the birth date or age that the profile tells; a profile may tell none.
 	//
 	// Errors: INVALID_ARGUMENT (profile.…, goals), FAILED_PRECONDITION (CONSENT_MISSING, with the purpose; UNDER_AGE), ABORTED (REVISION_CHANGED).
 	UpdateHealthProfile(context.Context, *v1.UpdateHealthProfileRequest) (*v1.UpdateHealthProfileResponse, error)
@@ -148,13 +149,13 @@ type UserServiceClient interface {
 	// Errors: INVALID_ARGUMENT (pageSize, pageToken).
 	ListConsents(context.Context, *v1.ListConsentsRequest) (*v1.ListConsentsResponse, error)
 	// SetConsent records that the caller agrees to a purpose, or withdraws. Withdrawing CONSENT_PURPOSE_HEALTH_DATA stops every use of the
-	// health profile and erases it, with the goals.
+	// health profile and erases it, with the goals; exports that are there or being made end, as they have it too.
 	//
 	// Errors: INVALID_ARGUMENT (purpose, policyVersion).
 	SetConsent(context.Context, *v1.SetConsentRequest) (*v1.SetConsentResponse, error)
 	// RequestExport has a copy made of everything that is held about the caller. Asked again while one is being made, it answers with that one.
 	//
-	// Errors: RESOURCE_EXHAUSTED.
+	// Errors: RESOURCE_EXHAUSTED, ABORTED (EXPORT_BUSY).
 	RequestExport(context.Context, *v1.RequestExportRequest) (*v1.RequestExportResponse, error)
 	// GetExport tells how an export of the caller stands, and where it is fetched, with the caller's bearer token.
 	//
@@ -188,6 +189,7 @@ type UserServiceHandler interface {
 	// Errors: FAILED_PRECONDITION (CONSENT_MISSING, with the purpose).
 	GetHealthProfile(context.Context, *v1.GetHealthProfileRequest) (*v1.GetHealthProfileResponse, error)
 	// UpdateHealthProfile replaces the caller's health profile and goals. Fields that the contract does not know are refused, not dropped.
+	// The minimum age is held against the birth date or age that the profile tells; a profile may tell none.
 	//
 	// Errors: INVALID_ARGUMENT (profile.…, goals), FAILED_PRECONDITION (CONSENT_MISSING, with the purpose; UNDER_AGE), ABORTED (REVISION_CHANGED).
 	UpdateHealthProfile(context.Context, *v1.UpdateHealthProfileRequest) (*v1.UpdateHealthProfileResponse, error)
@@ -196,13 +198,13 @@ type UserServiceHandler interface {
 	// Errors: INVALID_ARGUMENT (pageSize, pageToken).
 	ListConsents(context.Context, *v1.ListConsentsRequest) (*v1.ListConsentsResponse, error)
 	// SetConsent records that the caller agrees to a purpose, or withdraws. Withdrawing CONSENT_PURPOSE_HEALTH_DATA stops every use of the
-	// health profile and erases it, with the goals.
+	// health profile and erases it, with the goals; exports that are there or being made end, as they have it too.
 	//
 	// Errors: INVALID_ARGUMENT (purpose, policyVersion).
 	SetConsent(context.Context, *v1.SetConsentRequest) (*v1.SetConsentResponse, error)
 	// RequestExport has a copy made of everything that is held about the caller. Asked again while one is being made, it answers with that one.
 	//
-	// Errors: RESOURCE_EXHAUSTED.
+	// Errors: RESOURCE_EXHAUSTED, ABORTED (EXPORT_BUSY).
 	RequestExport(context.Context, *v1.RequestExportRequest) (*v1.RequestExportResponse, error)
 	// GetExport tells how an export of the caller stands, and where it is fetched, with the caller's bearer token.
 	//

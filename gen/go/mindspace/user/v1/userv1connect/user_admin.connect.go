@@ -191,7 +191,7 @@ type UserAdminServiceClient interface {
 	AddNote(context.Context, *v1.AddNoteRequest) (*v1.AddNoteResponse, error)
 	// ListNotes returns the notes about a person, newest first.
 	//
-	// Errors: INVALID_ARGUMENT (userId, pageSize, pageToken).
+	// Errors: INVALID_ARGUMENT (userId, pageSize, pageToken), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT).
 	ListNotes(context.Context, *v1.ListNotesRequest) (*v1.ListNotesResponse, error)
 	// RemoveNote removes a note.
 	//
@@ -249,7 +249,7 @@ type UserAdminServiceHandler interface {
 	AddNote(context.Context, *v1.AddNoteRequest) (*v1.AddNoteResponse, error)
 	// ListNotes returns the notes about a person, newest first.
 	//
-	// Errors: INVALID_ARGUMENT (userId, pageSize, pageToken).
+	// Errors: INVALID_ARGUMENT (userId, pageSize, pageToken), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT).
 	ListNotes(context.Context, *v1.ListNotesRequest) (*v1.ListNotesResponse, error)
 	// RemoveNote removes a note.
 	//
