@@ -5,11 +5,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +157,12 @@ func TestErasureLeavesNoTrace(t *testing.T) {
 	}
 
 	users := userv1connect.NewUserServiceClient(r.client(token))
+	for _, place := range append(r.tracesOf(markedCondition), r.tracesOf(markedGoal)...) {
+		t.Errorf("health data is in %s in clear", place)
+	}
+	if !slices.Contains(r.tracesOf(markedEmail), "Redis mindspace:cache:users:"+person.String()) {
+		t.Error("the test does not see what is in Redis")
+	}
 	deleting := must[*userv1.DeleteMeResponse](t)(users.DeleteMe(t.Context(), &userv1.DeleteMeRequest{Password: markedPassword}))
 	accounts := authv1connect.NewAccountServiceClient(r.client(""))
 	stands := func() *authv1.Erasure {
@@ -343,8 +351,11 @@ func (r *running) tracesOf(marker string) []string {
 	}
 	keys := r.redis.Scan(ctx, 0, "*", 1000).Iterator()
 	for keys.Next(ctx) {
-		dump, _ := r.redis.Dump(ctx, keys.Val()).Result()
-		if strings.Contains(keys.Val()+dump, marker) {
+		value, err := r.redis.Get(ctx, keys.Val()).Result()
+		if err != nil { // no string
+			value, _ = r.redis.Dump(ctx, keys.Val()).Result()
+		}
+		if strings.Contains(keys.Val()+value, marker) {
 			places = append(places, "Redis "+keys.Val())
 		}
 	}
@@ -354,8 +365,11 @@ func (r *running) tracesOf(marker string) []string {
 	objects := r.blobs.List(&blob.ListOptions{})
 	for {
 		object, err := objects.Next(ctx)
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			break
+		}
+		if err != nil {
+			r.t.Fatal(err)
 		}
 		content := must[[]byte](r.t)(r.blobs.ReadAll(ctx, object.Key))
 		if strings.Contains(object.Key, marker) || bytes.Contains(content, []byte(marker)) {

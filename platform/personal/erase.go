@@ -149,7 +149,7 @@ func deleteFiles(ctx context.Context, blobs *blob.Bucket, prefix string, person 
 		switch {
 		case gcerrors.Code(err) == gcerrors.NotFound: // somebody was faster
 		case err != nil:
-			return n, err
+			return n, fmt.Errorf("delete a file: %s", gcerrors.Code(err)) // what the store says names the file, and that the person
 		default:
 			n++
 		}

@@ -70,10 +70,14 @@ func (s *Service) SetConsent(ctx context.Context, req *userv1.SetConsentRequest)
 	return &userv1.SetConsentResponse{Consent: consentMessage(entry)}, nil
 }
 
-// withdrawHealth erases what was told of health, and ends the exports that have it. The person is locked.
+// withdrawHealth erases what was told of health, and ends the exports that have it; nothing where nothing was told. The person is locked.
 func withdrawHealth(ctx context.Context, q *userdb.Queries, person uuid.UUID) (ended []uuid.UUID, err error) {
-	if _, err := q.DeleteHealthProfile(ctx, person); err != nil {
+	n, err := q.DeleteHealthProfile(ctx, person)
+	if err != nil {
 		return nil, fmt.Errorf("delete health profile: %w", err)
+	}
+	if n == 0 {
+		return nil, nil
 	}
 	if ended, err = q.WithdrawExports(ctx, person); err != nil {
 		return nil, fmt.Errorf("withdraw exports: %w", err)

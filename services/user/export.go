@@ -36,6 +36,10 @@ func (s *Service) RequestExport(ctx context.Context, _ *userv1.RequestExportRequ
 // startExport begins an export, or finds the one that is being made; by is who of support asked for it.
 func (o Options) startExport(ctx context.Context, tx pgx.Tx, person uuid.UUID, by *uuid.UUID) (uuid.UUID, error) {
 	q := userdb.New(tx)
+	// A withdrawal of consent that is under way ends first: what begins after it holds no health data.
+	if err := q.LockPerson(ctx, person); err != nil {
+		return uuid.Nil, fmt.Errorf("lock person: %w", err)
+	}
 	id, err := newID()
 	if err != nil {
 		return uuid.Nil, err

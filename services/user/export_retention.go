@@ -103,7 +103,7 @@ func (o Options) failExport(ctx context.Context, person, export uuid.UUID) error
 // dropExportFile removes a file; one that is gone already is fine.
 func (o Options) dropExportFile(ctx context.Context, name string) error {
 	if err := o.Blobs.Delete(ctx, name); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-		return fmt.Errorf("delete a file of an export: %w", err)
+		return fmt.Errorf("delete a file of an export: %s", gcerrors.Code(err)) // what the store says names the file, and that its person
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"connectrpc.com/connect/v2"
 	"github.com/google/uuid"
 
+	"github.com/mindspace-app/mindspace/gen/db/userdb"
 	userv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1/userv1connect"
 	"github.com/mindspace-app/mindspace/platform/personal"
@@ -317,5 +318,45 @@ func TestWithdrawalEndsExports(t *testing.T) {
 	}
 	if files := r.blobKeys(); len(files) != 0 {
 		t.Errorf("files: %v", files)
+	}
+}
+
+// An export that is asked for while a withdrawal is under way begins after it, and has nothing of what was withdrawn.
+func TestExportWaitsForWithdrawal(t *testing.T) {
+	t.Parallel()
+	r := newExportRig(t)
+	ana := r.Register("ana@example.org")
+	r.tellHealth(ana)
+	tx, err := r.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	q := userdb.New(tx)
+	if err := q.LockPerson(t.Context(), ana.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := q.DeleteHealthProfile(t.Context(), ana.ID); err != nil {
+		t.Fatal(err)
+	}
+	made := make(chan uuid.UUID, 1)
+	go func() {
+		res, err := r.as(ana).RequestExport(t.Context(), &userv1.RequestExportRequest{})
+		if err != nil {
+			t.Error(err)
+		}
+		id, _ := uuid.Parse(res.GetExportId())
+		made <- id
+	}()
+	select {
+	case <-made:
+		t.Fatal("it did not wait")
+	case <-time.After(200 * time.Millisecond):
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if id := <-made; id == uuid.Nil {
+		t.Error("no export")
 	}
 }

@@ -1454,47 +1454,40 @@ const file_mindspace_user_v1_user_admin_proto_rawDesc = "" +
 	"\x0eGetUserRequest\x12!\n" +
 	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\"E\n" +
 	"\x0fGetUserResponse\x122\n" +
-	"\x04user\x18\x01 \x01(\v2\x1e.mindspace.user.v1.UserDetailsR\x04user\"[\n" +
+	"\x04user\x18\x01 \x01(\v2\x1e.mindspace.user.v1.UserDetailsR\x04user\"_\n" +
 	"\x12SuspendUserRequest\x12!\n" +
-	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12\"\n" +
-	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x03\x18\xf4\x03R\x06reason\"\x15\n" +
-	"\x13SuspendUserResponse\"Z\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xbaH\vr\t\x10\x03\x18\xf4\x032\x02\\SR\x06reason\"\x15\n" +
+	"\x13SuspendUserResponse\"^\n" +
 	"\x11ResumeUserRequest\x12!\n" +
-	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12\"\n" +
-	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x03\x18\xf4\x03R\x06reason\"\x14\n" +
-	"\x12ResumeUserResponse\"[\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xbaH\vr\t\x10\x03\x18\xf4\x032\x02\\SR\x06reason\"\x14\n" +
+	"\x12ResumeUserResponse\"_\n" +
 	"\x12EndSessionsRequest\x12!\n" +
-	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12\"\n" +
-	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x03\x18\xf4\x03R\x06reason\"+\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xbaH\vr\t\x10\x03\x18\xf4\x032\x02\\SR\x06reason\"+\n" +
 	"\x13EndSessionsResponse\x12\x14\n" +
-	"\x05ended\x18\x01 \x01(\x05R\x05ended\"[\n" +
+	"\x05ended\x18\x01 \x01(\x05R\x05ended\"_\n" +
 	"\x12StartExportRequest\x12!\n" +
-	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12\"\n" +
-	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x03\x18\xf4\x03R\x06reason\"2\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xbaH\vr\t\x10\x03\x18\xf4\x032\x02\\SR\x06reason\"2\n" +
 	"\x13StartExportResponse\x12\x1b\n" +
-	"\texport_id\x18\x01 \x01(\tR\bexportId\"\\\n" +
+	"\texport_id\x18\x01 \x01(\tR\bexportId\"`\n" +
 	"\x13StartErasureRequest\x12!\n" +
-	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12\"\n" +
-	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x03\x18\xf4\x03R\x06reason\"r\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xbaH\vr\t\x10\x03\x18\xf4\x032\x02\\SR\x06reason\"r\n" +
 	"\x14StartErasureResponse\x12\x1d\n" +
 	"\n" +
 	"erasure_id\x18\x01 \x01(\tR\terasureId\x12;\n" +
 	"\verase_after\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"eraseAfter\"]\n" +
+	"eraseAfter\"a\n" +
 	"\x14CancelErasureRequest\x12!\n" +
-	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12\"\n" +
-	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x03\x18\xf4\x03R\x06reason\"\x17\n" +
-	"\x15CancelErasureResponse\"c\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xbaH\vr\t\x10\x03\x18\xf4\x032\x02\\SR\x06reason\"\x17\n" +
+	"\x15CancelErasureResponse\"g\n" +
 	"\x1aRevealHealthProfileRequest\x12!\n" +
-	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12\"\n" +
-	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x03\x18\xf4\x03R\x06reason\"\xc1\x01\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12&\n" +
+	"\x06reason\x18\x02 \x01(\tB\x0e\xbaH\vr\t\x10\x03\x18\xf4\x032\x02\\SR\x06reason\"\xc1\x01\n" +
 	"\x1bRevealHealthProfileResponse\x126\n" +
 	"\aprofile\x18\x01 \x01(\v2\x1c.mindspace.health.v1.ProfileR\aprofile\x12/\n" +
 	"\x05goals\x18\x02 \x03(\v2\x19.mindspace.health.v1.TermR\x05goals\x129\n" +
@@ -1505,11 +1498,10 @@ const file_mindspace_user_v1_user_admin_proto_rawDesc = "" +
 	"\tauthor_id\x18\x02 \x01(\tR\bauthorId\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x129\n" +
 	"\n" +
-	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"S\n" +
+	"created_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\"W\n" +
 	"\x0eAddNoteRequest\x12!\n" +
-	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12\x1e\n" +
-	"\x04text\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xa0\x1fR\x04text\">\n" +
+	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12\"\n" +
+	"\x04text\x18\x02 \x01(\tB\x0e\xbaH\vr\t\x10\x01\x18\xa0\x1f2\x02\\SR\x04text\">\n" +
 	"\x0fAddNoteResponse\x12+\n" +
 	"\x04note\x18\x01 \x01(\v2\x17.mindspace.user.v1.NoteR\x04note\"\x86\x01\n" +
 	"\x10ListNotesRequest\x12!\n" +
@@ -1523,7 +1515,7 @@ const file_mindspace_user_v1_user_admin_proto_rawDesc = "" +
 	"\x11RemoveNoteRequest\x12!\n" +
 	"\auser_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06userId\x12!\n" +
 	"\anote_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06noteId\"\x14\n" +
-	"\x12RemoveNoteResponse2\xde\n" +
+	"\x12RemoveNoteResponse2\xdb\n" +
 	"\n" +
 	"\x10UserAdminService\x12o\n" +
 	"\vSearchUsers\x12%.mindspace.user.v1.SearchUsersRequest\x1a&.mindspace.user.v1.SearchUsersResponse\"\x11\x8a\xb5\x18\r\x12\x02\x03\x05\x1a\a\n" +
@@ -1546,9 +1538,9 @@ const file_mindspace_user_v1_user_admin_proto_rawDesc = "" +
 	"\x13RevealHealthProfile\x12-.mindspace.user.v1.RevealHealthProfileRequest\x1a..mindspace.user.v1.RevealHealthProfileResponse\"\x12\x8a\xb5\x18\x0e\x12\x02\x03\x05\x1a\x06\n" +
 	"\x0430/h \x01\x12d\n" +
 	"\aAddNote\x12!.mindspace.user.v1.AddNoteRequest\x1a\".mindspace.user.v1.AddNoteResponse\"\x12\x8a\xb5\x18\x0e\x12\x02\x03\x05\x1a\x06\n" +
-	"\x0460/m \x01\x12l\n" +
-	"\tListNotes\x12#.mindspace.user.v1.ListNotesRequest\x1a$.mindspace.user.v1.ListNotesResponse\"\x14\x8a\xb5\x18\r\x12\x02\x03\x05\x1a\a\n" +
-	"\x05240/m\x90\x02\x01\x12m\n" +
+	"\x0460/m \x01\x12i\n" +
+	"\tListNotes\x12#.mindspace.user.v1.ListNotesRequest\x1a$.mindspace.user.v1.ListNotesResponse\"\x11\x8a\xb5\x18\r\x12\x02\x03\x05\x1a\a\n" +
+	"\x05240/m\x12m\n" +
 	"\n" +
 	"RemoveNote\x12$.mindspace.user.v1.RemoveNoteRequest\x1a%.mindspace.user.v1.RemoveNoteResponse\"\x12\x8a\xb5\x18\x0e\x12\x02\x03\x05\x1a\x06\n" +
 	"\x0460/m \x01B\xd1\x01\n" +

@@ -132,10 +132,9 @@ var (
 	})
 	userAdminServiceListNotesSpec = sync.OnceValue(func() connect.Spec {
 		return connect.Spec{
-			StreamType:       connect.StreamTypeUnary,
-			Schema:           v1.File_mindspace_user_v1_user_admin_proto.Services().ByName("UserAdminService").Methods().ByName("ListNotes"),
-			Procedure:        UserAdminServiceListNotesProcedure,
-			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_mindspace_user_v1_user_admin_proto.Services().ByName("UserAdminService").Methods().ByName("ListNotes"),
+			Procedure:  UserAdminServiceListNotesProcedure,
 		}
 	})
 	userAdminServiceRemoveNoteSpec = sync.OnceValue(func() connect.Spec {
@@ -189,7 +188,7 @@ type UserAdminServiceClient interface {
 	//
 	// Errors: INVALID_ARGUMENT (userId, text), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT).
 	AddNote(context.Context, *v1.AddNoteRequest) (*v1.AddNoteResponse, error)
-	// ListNotes returns the notes about a person, newest first.
+	// ListNotes returns the notes about a person, newest first; AccountAdminService/GetAnyAccount records who looked.
 	//
 	// Errors: INVALID_ARGUMENT (userId, pageSize, pageToken), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT).
 	ListNotes(context.Context, *v1.ListNotesRequest) (*v1.ListNotesResponse, error)
@@ -247,7 +246,7 @@ type UserAdminServiceHandler interface {
 	//
 	// Errors: INVALID_ARGUMENT (userId, text), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT).
 	AddNote(context.Context, *v1.AddNoteRequest) (*v1.AddNoteResponse, error)
-	// ListNotes returns the notes about a person, newest first.
+	// ListNotes returns the notes about a person, newest first; AccountAdminService/GetAnyAccount records who looked.
 	//
 	// Errors: INVALID_ARGUMENT (userId, pageSize, pageToken), NOT_FOUND, PERMISSION_DENIED (STAFF_ACCOUNT).
 	ListNotes(context.Context, *v1.ListNotesRequest) (*v1.ListNotesResponse, error)
