@@ -54,21 +54,9 @@ func sealedColumns() []reseal.Column {
 
 // KeysOptions say which keyring and which database the commands around keys work on.
 type KeysOptions struct {
-	Keys              string `name:"keyring" env:"KEYRING" help:"The keyring as JSON."`
-	KeysFile          string `name:"keyring-file" env:"KEYRING_FILE" help:"File with the keyring, mode 0600."`
-	DatabaseURL       string `name:"database-url" env:"DATABASE_URL" help:"PostgreSQL with what the keys protect."`
-	DatabaseDirectURL string `name:"database-direct-url" env:"DATABASE_DIRECT_URL" help:"The same database, not through a transaction pooler."`
-}
-
-func (o KeysOptions) url() (string, error) {
-	switch {
-	case o.DatabaseDirectURL != "":
-		return o.DatabaseDirectURL, nil
-	case o.DatabaseURL != "":
-		return o.DatabaseURL, nil
-	default:
-		return "", errors.New("DATABASE_URL is not set: it says where to find what the keys protect")
-	}
+	Keys     string `name:"keyring" env:"KEYRING" help:"The keyring as JSON."`
+	KeysFile string `name:"keyring-file" env:"KEYRING_FILE" help:"File with the keyring, mode 0600."`
+	DatabaseOptions
 }
 
 // file is the keyring's file, where a link leads. A keyring that is given as text cannot be changed.

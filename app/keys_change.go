@@ -190,7 +190,7 @@ func openKeys(ctx context.Context, o KeysOptions) (*secret.Keyring, *pgxpool.Poo
 	if err != nil {
 		return nil, nil, err
 	}
-	url, err := o.url()
+	url, err := o.URL()
 	if err != nil {
 		return nil, nil, err
 	}

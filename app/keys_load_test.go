@@ -185,7 +185,7 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 	t.Cleanup(func() { _ = queue.Stop(context.Background(), client, time.Second) })
 
 	var said bytes.Buffer
-	if err := RotateKeys(t.Context(), KeysOptions{KeysFile: file, DatabaseURL: url}, RotateOptions{ActivateIn: minNotice}, &said); err != nil {
+	if err := RotateKeys(t.Context(), KeysOptions{KeysFile: file, DatabaseOptions: DatabaseOptions{DatabaseURL: url}}, RotateOptions{ActivateIn: minNotice}, &said); err != nil {
 		t.Fatal(err)
 	}
 	p.awaitRotation(file)

@@ -30,7 +30,7 @@ type keysRig struct {
 
 func newKeysRig(t *testing.T) *keysRig {
 	t.Helper()
-	r := &keysRig{t: t, options: KeysOptions{KeysFile: filepath.Join(t.TempDir(), "keyring.json"), DatabaseURL: pgtest.URL(t, migrations.FS)}}
+	r := &keysRig{t: t, options: KeysOptions{KeysFile: filepath.Join(t.TempDir(), "keyring.json"), DatabaseOptions: DatabaseOptions{DatabaseURL: pgtest.URL(t, migrations.FS)}}}
 	if err := CreateKeys(r.options.KeysFile); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -9,7 +8,6 @@ import (
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1/userv1connect"
 	"github.com/mindspace-app/mindspace/platform/audit"
 	"github.com/mindspace-app/mindspace/platform/cursor"
-	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/personal"
 	"github.com/mindspace-app/mindspace/platform/rpc"
 	"github.com/mindspace-app/mindspace/services/auth"
@@ -52,9 +50,8 @@ func (a *App) openPeople() error {
 
 // mountPeople serves the files of exports to their owners.
 func (a *App) mountPeople(mux *http.ServeMux) {
-	mux.Handle("GET /media/exports/{id}", a.people.exports.Handler(func(ctx context.Context, credential string) (identity.Caller, error) {
-		return a.signIn.authenticator.Authenticate(ctx, credential)
-	}))
+	mux.Handle("GET "+user.ExportPath+"{id}", a.people.exports.Handler(a.signIn.authenticator.Authenticate))
+
 }
 
 // registerPeople serves the methods.

@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -103,52 +102,36 @@ func (c *workerCommand) Run(ctx context.Context) error {
 	return app.Serve(ctx, c.Config, []string{string(app.RoleWorker)})
 }
 
-type databaseFlags struct {
-	DatabaseURL       string `env:"DATABASE_URL" help:"PostgreSQL to work on."`
-	DatabaseDirectURL string `env:"DATABASE_DIRECT_URL" help:"The same database, not through a transaction pooler."`
-}
-
-func (f databaseFlags) url() (string, error) {
-	switch {
-	case f.DatabaseDirectURL != "":
-		return f.DatabaseDirectURL, nil
-	case f.DatabaseURL != "":
-		return f.DatabaseURL, nil
-	default:
-		return "", errors.New("DATABASE_URL is not set")
-	}
-}
-
 type migrateCommand struct {
 	Up     migrateUpCommand     `cmd:"" help:"Apply what is missing. Many processes may do so at once."`
 	Status migrateStatusCommand `cmd:"" help:"List the migrations and when each was applied."`
 	Roles  migrateRolesCommand  `cmd:"" help:"Make the least-privilege database roles, one a service. Run it again after each migration."`
 }
 
-type migrateUpCommand struct{ databaseFlags }
+type migrateUpCommand struct{ app.DatabaseOptions }
 
 func (c *migrateUpCommand) Run(ctx context.Context) error {
-	url, err := c.url()
+	url, err := c.URL()
 	if err != nil {
 		return err
 	}
 	return app.Migrate(ctx, url)
 }
 
-type migrateStatusCommand struct{ databaseFlags }
+type migrateStatusCommand struct{ app.DatabaseOptions }
 
 func (c *migrateStatusCommand) Run(ctx context.Context, out *output) error {
-	url, err := c.url()
+	url, err := c.URL()
 	if err != nil {
 		return err
 	}
 	return app.MigrationStatus(ctx, url, out)
 }
 
-type migrateRolesCommand struct{ databaseFlags }
+type migrateRolesCommand struct{ app.DatabaseOptions }
 
 func (c *migrateRolesCommand) Run(ctx context.Context, out *output) error {
-	url, err := c.url()
+	url, err := c.URL()
 	if err != nil {
 		return err
 	}
@@ -251,10 +234,10 @@ func (c *doctorAllCommand) Run(ctx context.Context, out *output) error {
 	return app.Doctor(ctx, c.Config, c.Data, out)
 }
 
-type doctorAuditCommand struct{ databaseFlags }
+type doctorAuditCommand struct{ app.DatabaseOptions }
 
 func (c *doctorAuditCommand) Run(ctx context.Context, out *output) error {
-	url, err := c.url()
+	url, err := c.URL()
 	if err != nil {
 		return err
 	}

@@ -34,16 +34,6 @@ type personKey struct {
 	gcm cipher.AEAD
 }
 
-// ErasePerson destroys the person's key: what their records say can no longer be read, nor can anyone tell it from the
-// database again. Copies of the key in backups and in the write-ahead log last as long as those are kept.
-// It succeeds when there is no key.
-func ErasePerson(ctx context.Context, tx pgx.Tx, person uuid.UUID) error {
-	if _, err := auditdb.New(tx).DeletePersonKey(ctx, person); err != nil {
-		return fmt.Errorf("audit: destroy a person's key: %w", err)
-	}
-	return nil
-}
-
 // Reveal gives what a record says, as JSON; nil where it says nothing. After the person's erasure it is [ErrErased];
 // an id of no record gives a fault of kind NotFound. db is a pool, a connection or a transaction.
 func (l *Log) Reveal(ctx context.Context, db auditdb.DBTX, record uuid.UUID) (before, after json.RawMessage, err error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mindspace-app/mindspace/platform/audit"
 	"github.com/mindspace-app/mindspace/platform/fault"
+	"github.com/mindspace-app/mindspace/platform/personal"
 	"github.com/mindspace-app/mindspace/platform/postgres"
 )
 
@@ -24,11 +25,17 @@ func changed(person uuid.UUID, before, after any) audit.Entry {
 	}
 }
 
+// eraseIn erases as the program does: by what the package declares.
+func eraseIn(ctx context.Context, tx pgx.Tx, person uuid.UUID) error {
+	_, err := personal.NewRegistry(audit.Personal()).Erase(ctx, tx, nil, person)
+	return err
+}
+
 func (f *fixture) erase(tb testing.TB, person uuid.UUID) {
 	tb.Helper()
 	ctx := context.Background()
-	if err := postgres.InTx(ctx, f.pool, func(tx pgx.Tx) error { return audit.ErasePerson(ctx, tx, person) }); err != nil {
-		tb.Fatalf("ErasePerson: %v", err)
+	if err := postgres.InTx(ctx, f.pool, func(tx pgx.Tx) error { return eraseIn(ctx, tx, person) }); err != nil {
+		tb.Fatalf("erase: %v", err)
 	}
 }
 
@@ -118,7 +125,7 @@ func TestErasureRollsBackWithItsTransaction(t *testing.T) {
 	id := f.record(ctx, t, changed(ana, nil, "kept"))
 	undo := errors.New("undo")
 	err := postgres.InTx(ctx, f.pool, func(tx pgx.Tx) error {
-		if err := audit.ErasePerson(ctx, tx, ana); err != nil {
+		if err := eraseIn(ctx, tx, ana); err != nil {
 			return err
 		}
 		return undo

@@ -3,7 +3,8 @@ package audit
 import "github.com/mindspace-app/mindspace/platform/personal"
 
 // Personal is what the audit log holds about a person. Its records stay, as each holds the next in place; deleting the person's key makes what they say
-// unreadable, as [ErasePerson] does.
+// unreadable: neither can it be read any more, nor can anyone tell it from the database again. Copies of the key in backups and in the write-ahead log
+// last as long as those are kept.
 //
 // A person gets to know what was done to what is theirs, and when. Not which member of staff did it, nor from where: that is about somebody else.
 // The values before and after are in the tables that they come from, and the reasons beside them are staff's.

@@ -41,8 +41,8 @@ func callerOf(ctx context.Context, authenticator Authenticator) (identity.Caller
 	if header == "" {
 		return identity.Caller{}, nil
 	}
-	scheme, credential, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Bearer") || credential == "" {
+	credential, ok := Bearer(header)
+	if !ok {
 		return identity.Caller{}, fault.Unauthenticated("the authorization header must be: Bearer <token>").WithReason("CREDENTIAL_MALFORMED")
 	}
 	caller, err := authenticator.Authenticate(ctx, credential)
@@ -51,4 +51,10 @@ func callerOf(ctx context.Context, authenticator Authenticator) (identity.Caller
 	}
 	caller.Credential = credential
 	return caller, nil
+}
+
+// Bearer gives the credential in an authorization header; false when the header holds none, or one of another scheme.
+func Bearer(header string) (credential string, ok bool) {
+	scheme, credential, _ := strings.Cut(header, " ")
+	return credential, strings.EqualFold(scheme, "Bearer") && credential != ""
 }

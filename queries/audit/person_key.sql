@@ -5,6 +5,3 @@ SELECT id, wrapped_key FROM audit.person_keys WHERE person_id = @person_id;
 -- Nothing is inserted when the person has a key already.
 INSERT INTO audit.person_keys (person_id, id, wrapped_key) VALUES (@person_id, @id, @wrapped_key)
 ON CONFLICT (person_id) DO NOTHING;
-
--- name: DeletePersonKey :execrows
-DELETE FROM audit.person_keys WHERE person_id = @person_id;

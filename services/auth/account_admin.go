@@ -17,6 +17,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // AccountAdmin is mindspace.auth.v1.AccountAdminService.
@@ -36,7 +37,7 @@ var errStaffAccount = fault.Denied("this account has staff roles: an administrat
 
 // GetAnyAccount returns an account as support sees it, and records who looked. Faults: Invalid (userId), NotFound.
 func (m *AccountAdmin) GetAnyAccount(ctx context.Context, req *authv1.GetAnyAccountRequest) (*authv1.GetAnyAccountResponse, error) {
-	id, err := parseID("userId", req.GetUserId())
+	id, err := uid.Parse("userId", req.GetUserId())
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func detailsMessage(row authdb.ListAccountDetailsRow) *authv1.AccountDetails {
 // to change. change gives what the record says beside the reason.
 // Faults beside those of change: Invalid (userId), NotFound, Denied (STAFF_ACCOUNT).
 func (m *AccountAdmin) actOn(ctx context.Context, action, text, reason string, change func(tx pgx.Tx, a *account) (before, after any, err error)) (uuid.UUID, error) {
-	id, err := parseID("userId", text)
+	id, err := uid.Parse("userId", text)
 	if err != nil {
 		return uuid.Nil, err
 	}

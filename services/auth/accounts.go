@@ -13,6 +13,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/locale"
+	"github.com/mindspace-app/mindspace/platform/zone"
 )
 
 // Accounts is mindspace.auth.v1.AccountService.
@@ -58,7 +59,7 @@ func (s *Accounts) UpdateAccount(ctx context.Context, req *authv1.UpdateAccountR
 		change.Locale = &language
 	}
 	if slices.Contains(fields, "time_zone") {
-		zone, err := timeZone("account.timeZone", req.GetAccount().GetTimeZone())
+		zone, err := zone.Parse("account.timeZone", req.GetAccount().GetTimeZone())
 		if err != nil {
 			return nil, err
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // Admin is mindspace.auth.v1.AuthAdminService.
@@ -121,7 +122,7 @@ func keepLastAdmin(ctx context.Context, q *authdb.Queries, id uuid.UUID) error {
 
 // changeRole changes the roles of an account, records what they were and are, and outdates its access tokens.
 func (m *Admin) changeRole(ctx context.Context, text, action string, change func(*authdb.Queries, *account) error) error {
-	id, err := parseID("userId", text)
+	id, err := uid.Parse("userId", text)
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,7 @@ func lockedAccount(ctx context.Context, q *authdb.Queries, id uuid.UUID) (*accou
 
 // ResetSecondFactors removes every second factor of someone who has lost theirs. Faults: NotFound.
 func (m *Admin) ResetSecondFactors(ctx context.Context, req *authv1.ResetSecondFactorsRequest) (*authv1.ResetSecondFactorsResponse, error) {
-	id, err := parseID("userId", req.GetUserId())
+	id, err := uid.Parse("userId", req.GetUserId())
 	if err != nil {
 		return nil, err
 	}

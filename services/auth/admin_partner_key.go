@@ -18,6 +18,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // scopePattern is the full name of a service, or of a method of it.
@@ -85,7 +86,7 @@ func (m *Admin) ListPartnerKeys(ctx context.Context, req *authv1.ListPartnerKeys
 
 // RevokePartnerKey ends a key. Faults: NotFound.
 func (m *Admin) RevokePartnerKey(ctx context.Context, req *authv1.RevokePartnerKeyRequest) (*authv1.RevokePartnerKeyResponse, error) {
-	id, err := parseID("partnerKeyId", req.GetPartnerKeyId())
+	id, err := uid.Parse("partnerKeyId", req.GetPartnerKeyId())
 	if err != nil {
 		return nil, err
 	}

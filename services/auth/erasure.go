@@ -18,6 +18,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/personal"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // scheduledErasure is an erasure that waits for its time.
@@ -122,7 +123,7 @@ func (s *Service) callOffErasure(ctx context.Context, tx pgx.Tx, person uuid.UUI
 
 // GetErasure tells how an erasure stands, and gives its receipt. Faults: Invalid (erasureId), NotFound.
 func (s *Accounts) GetErasure(ctx context.Context, req *authv1.GetErasureRequest) (*authv1.GetErasureResponse, error) {
-	id, err := parseID("erasureId", req.GetErasureId())
+	id, err := uid.Parse("erasureId", req.GetErasureId())
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/mindspace-app/mindspace/platform/locale"
+	"github.com/mindspace-app/mindspace/platform/zone"
 )
 
 // oidcClaims is what a provider says of a person, in an ID token or as userinfo (OpenID Connect Core 1.0, 5.1). Providers differ in how they
@@ -59,9 +60,9 @@ func (c oidcClaims) displayName() string {
 func (c oidcClaims) locale() string { return locale.Of(string(c.Locale)) }
 
 func (c oidcClaims) timeZone() string {
-	zone, err := timeZone("zoneinfo", string(c.ZoneInfo))
+	name, err := zone.Parse("zoneinfo", string(c.ZoneInfo))
 	if err != nil {
 		return "UTC"
 	}
-	return zone
+	return name
 }

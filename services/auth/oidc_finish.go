@@ -12,6 +12,7 @@ import (
 	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 var (
@@ -152,7 +153,7 @@ func oneFactor(ctx context.Context, q *authdb.Queries, person uuid.UUID) error {
 
 // registerVisitor makes an account without a password, and signs in to it.
 func (s *Service) registerVisitor(ctx context.Context, email, device string, v *visitor) (*authv1.FinishOidcResponse, error) {
-	id, err := newID()
+	id, err := uid.New()
 	if err != nil {
 		return nil, err
 	}

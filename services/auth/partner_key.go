@@ -21,6 +21,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/secret"
 	"github.com/mindspace-app/mindspace/platform/token"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 const (
@@ -106,7 +107,7 @@ func partnerTags(k *secret.Keyring) []secret.Key {
 
 // newPartnerKey makes a key and what is kept of it.
 func newPartnerKey(tags []secret.Key) (id uuid.UUID, text string, hash []byte, err error) {
-	if id, err = newID(); err != nil {
+	if id, err = uid.New(); err != nil {
 		return uuid.Nil, "", nil, err
 	}
 	random, _ := newSecret()

@@ -14,6 +14,7 @@ import (
 	"github.com/mindspace-app/mindspace/gen/db/authdb"
 	"github.com/mindspace-app/mindspace/platform/limit"
 	"github.com/mindspace-app/mindspace/platform/mail"
+	"github.com/mindspace-app/mindspace/platform/uid"
 	"github.com/mindspace-app/mindspace/services/auth/letter"
 )
 
@@ -123,7 +124,7 @@ func (p *Postman) SendAlert(ctx context.Context, person, event uuid.UUID, d Deli
 
 // sendErased writes the last letter to somebody whose account is no more.
 func (p *Postman) sendErased(ctx context.Context, a *account, receipt uuid.UUID, backupsUntil time.Time) error {
-	id, err := newID() // its own: that of the erasure is a secret, and mail servers note this one
+	id, err := uid.New() // its own: that of the erasure is a secret, and mail servers note this one
 	if err != nil {
 		return err
 	}

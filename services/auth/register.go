@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -14,6 +13,8 @@ import (
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/locale"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
+	"github.com/mindspace-app/mindspace/platform/zone"
 	"github.com/mindspace-app/mindspace/services/auth/password"
 )
 
@@ -53,7 +54,7 @@ func (s *Service) applicant(req *authv1.RegisterRequest) (*authdb.InsertAccountP
 	if err != nil {
 		return nil, err
 	}
-	zone, err := timeZone("timeZone", req.GetTimeZone())
+	zone, err := zone.Parse("timeZone", req.GetTimeZone())
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func (s *Service) applicant(req *authv1.RegisterRequest) (*authdb.InsertAccountP
 	if err := password.Check("password", req.GetPassword(), password.Owner{Email: email, DisplayName: name}); err != nil {
 		return nil, err
 	}
-	id, err := newID()
+	id, err := uid.New()
 	if err != nil {
 		return nil, err
 	}
@@ -94,18 +95,6 @@ func (s *Service) register(ctx context.Context, tx pgx.Tx, fresh authdb.InsertAc
 	return s.openSession(ctx, tx, &account{AuthAccount: authdb.AuthAccount{ID: fresh.ID}}, device, false)
 }
 
-// timeZone checks the name of an IANA time zone, which a field of the request has; an empty one is UTC.
-func timeZone(field, name string) (string, error) {
-	if name == "" {
-		return "UTC", nil
-	}
-	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
-		return "", fault.Invalid("%s: there is no time zone of this name", field).
-			WithField(field, "must be the name of an IANA time zone, for example Europe/Belgrade").WithReason("TIME_ZONE_UNKNOWN")
-	}
-	return name, nil
-}
-
 // RequestEmailVerification sends the mail again. Faults: Invalid (email).
 func (s *Service) RequestEmailVerification(ctx context.Context, req *authv1.RequestEmailVerificationRequest) (*authv1.RequestEmailVerificationResponse, error) {
 	err := s.request(ctx, req.GetEmail(), func(tx pgx.Tx, id uuid.UUID) error { return s.emit(ctx, tx, VerificationRequested{AccountID: id}) })
@@ -124,7 +113,7 @@ func (s *Service) request(ctx context.Context, text string, emit func(pgx.Tx, uu
 	if err != nil {
 		return err
 	}
-	nobody, err := newID()
+	nobody, err := uid.New()
 	if err != nil {
 		return err
 	}

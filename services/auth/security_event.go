@@ -13,6 +13,7 @@ import (
 	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
 	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/identity"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // The kinds of security events; services/auth/letter has a text for each.
@@ -48,7 +49,7 @@ func (o Options) recordStaffEvent(ctx context.Context, tx pgx.Tx, person uuid.UU
 }
 
 func (o Options) recordEventFrom(ctx context.Context, tx pgx.Tx, person uuid.UUID, kind, device string, network *netip.Prefix) error {
-	id, err := newID()
+	id, err := uid.New()
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
 	"github.com/mindspace-app/mindspace/platform/cursor"
-	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/queue"
 	"github.com/mindspace-app/mindspace/platform/secret"
 	"github.com/mindspace-app/mindspace/platform/token"
@@ -107,21 +105,4 @@ func (o Options) emit(ctx context.Context, tx pgx.Tx, event river.JobArgs) error
 		return fmt.Errorf("emit %s: %w", event.Kind(), err)
 	}
 	return nil
-}
-
-// parseID reads an id of the request. Fault: Invalid, naming the field.
-func parseID(field, text string) (uuid.UUID, error) {
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return uuid.Nil, fault.Invalid("%s must be a UUID", field).WithField(field, "must be a UUID")
-	}
-	return id, nil
-}
-
-func newID() (uuid.UUID, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return uuid.Nil, fmt.Errorf("make an id: %w", err)
-	}
-	return id, nil
 }

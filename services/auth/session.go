@@ -18,6 +18,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
 	"github.com/mindspace-app/mindspace/platform/token"
+	"github.com/mindspace-app/mindspace/platform/uid"
 	"github.com/mindspace-app/mindspace/services/auth/refresh"
 )
 
@@ -60,7 +61,7 @@ func (o Options) issuedAt(a *account) time.Time {
 // called off thereby.
 func (s *Service) openSession(ctx context.Context, tx pgx.Tx, a *account, device string, secondFactor bool) (*live, error) {
 	q, now := authdb.New(tx), s.issuedAt(a)
-	id, err := newID()
+	id, err := uid.New()
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +176,7 @@ func (s *Service) ListSessions(ctx context.Context, _ *authv1.ListSessionsReques
 
 // RevokeSession ends one session of the caller. Faults: NotFound, also for somebody else's.
 func (s *Service) RevokeSession(ctx context.Context, req *authv1.RevokeSessionRequest) (*authv1.RevokeSessionResponse, error) {
-	id, err := parseID("sessionId", req.GetSessionId())
+	id, err := uid.Parse("sessionId", req.GetSessionId())
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/mindspace-app/mindspace/gen/db/authdb"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 	"github.com/mindspace-app/mindspace/services/auth/password"
 )
 
@@ -86,7 +87,7 @@ func (m *Admin) createStaff(ctx context.Context, tx pgx.Tx, n NewStaff, email, h
 	q, now := authdb.New(tx), m.now()
 	if hash == "" {
 		id, err = q.GetAccountIDByEmail(ctx, email)
-	} else if id, err = newID(); err == nil {
+	} else if id, err = uid.New(); err == nil {
 		var inserted int64
 		inserted, err = q.InsertAccount(ctx, authdb.InsertAccountParams{
 			ID: id, Email: email, EmailVerifiedAt: &now, PasswordHash: &hash, PasswordSetAt: &now, DisplayName: oneLine(n.DisplayName),

@@ -10,12 +10,13 @@ import (
 	"github.com/mindspace-app/mindspace/platform/audit"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // StartExport has an export made for a person, or names the one that is being made; only the person can fetch it.
 // Faults: Invalid (userId), NotFound, Denied (STAFF_ACCOUNT).
 func (a *Admin) StartExport(ctx context.Context, req *userv1.StartExportRequest) (*userv1.StartExportResponse, error) {
-	person, err := parseID("userId", req.GetUserId())
+	person, err := uid.Parse("userId", req.GetUserId())
 	if err != nil {
 		return nil, err
 	}

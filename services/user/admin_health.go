@@ -10,12 +10,13 @@ import (
 	userv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1"
 	"github.com/mindspace-app/mindspace/platform/audit"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // RevealHealthProfile returns a person's health profile. That it was shown, to whom and why is recorded first: without the record there is no answer.
 // Faults: Invalid (userId), NotFound, Denied (STAFF_ACCOUNT), Precondition (CONSENT_MISSING), those of the keyring.
 func (a *Admin) RevealHealthProfile(ctx context.Context, req *userv1.RevealHealthProfileRequest) (*userv1.RevealHealthProfileResponse, error) {
-	person, err := parseID("userId", req.GetUserId())
+	person, err := uid.Parse("userId", req.GetUserId())
 	if err != nil {
 		return nil, err
 	}

@@ -16,11 +16,12 @@ import (
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // AddNote keeps a note about a person. Faults: Invalid (userId), NotFound, Denied (STAFF_ACCOUNT).
 func (a *Admin) AddNote(ctx context.Context, req *userv1.AddNoteRequest) (*userv1.AddNoteResponse, error) {
-	person, err := parseID("userId", req.GetUserId())
+	person, err := uid.Parse("userId", req.GetUserId())
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +30,7 @@ func (a *Admin) AddNote(ctx context.Context, req *userv1.AddNoteRequest) (*userv
 	}
 	author, row := identity.CallerFrom(ctx).UserID, userdb.InsertNoteParams{UserID: person, Text: req.GetText(), CreatedAt: a.now()}
 	row.AuthorID = &author
-	if row.ID, err = newID(); err != nil {
+	if row.ID, err = uid.New(); err != nil {
 		return nil, err
 	}
 	note := noteMessage(userdb.UsersNote(row))
@@ -47,7 +48,7 @@ func (a *Admin) AddNote(ctx context.Context, req *userv1.AddNoteRequest) (*userv
 
 // ListNotes returns the notes about a person, newest first. Faults: Invalid (userId, pageToken), NotFound, Denied (STAFF_ACCOUNT).
 func (a *Admin) ListNotes(ctx context.Context, req *userv1.ListNotesRequest) (*userv1.ListNotesResponse, error) {
-	person, err := parseID("userId", req.GetUserId())
+	person, err := uid.Parse("userId", req.GetUserId())
 	if err != nil {
 		return nil, err
 	}
@@ -75,11 +76,11 @@ func (a *Admin) ListNotes(ctx context.Context, req *userv1.ListNotesRequest) (*u
 
 // RemoveNote removes a note. Faults: Invalid (userId, noteId), NotFound, Denied (STAFF_ACCOUNT).
 func (a *Admin) RemoveNote(ctx context.Context, req *userv1.RemoveNoteRequest) (*userv1.RemoveNoteResponse, error) {
-	person, err := parseID("userId", req.GetUserId())
+	person, err := uid.Parse("userId", req.GetUserId())
 	if err != nil {
 		return nil, err
 	}
-	id, err := parseID("noteId", req.GetNoteId())
+	id, err := uid.Parse("noteId", req.GetNoteId())
 	if err != nil {
 		return nil, err
 	}

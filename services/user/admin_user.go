@@ -15,6 +15,7 @@ import (
 	userv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // SearchUsers finds people by id, address or name. Faults: Invalid (query, pageToken).
@@ -30,7 +31,7 @@ func (a *Admin) SearchUsers(ctx context.Context, req *userv1.SearchUsersRequest)
 
 // GetUser returns what support may see of a person: of the health profile, that there is one. Faults: Invalid (userId), NotFound.
 func (a *Admin) GetUser(ctx context.Context, req *userv1.GetUserRequest) (*userv1.GetUserResponse, error) {
-	person, err := parseID("userId", req.GetUserId())
+	person, err := uid.Parse("userId", req.GetUserId())
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // purposes are the names in which the ledger keeps what a consent is for.
@@ -101,7 +102,7 @@ func (s *Service) enter(ctx context.Context, q *userdb.Queries, person uuid.UUID
 	entry := userdb.InsertConsentParams{
 		UserID: person, Purpose: purposes[req.GetPurpose()], Granted: req.GetGranted(), PolicyVersion: req.GetPolicyVersion(), RecordedAt: s.now(),
 	}
-	if entry.ID, err = newID(); err != nil {
+	if entry.ID, err = uid.New(); err != nil {
 		return standing, err
 	}
 	if len(newest) > 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // ExportPath is where exports are fetched, followed by the id of one.
@@ -40,7 +41,7 @@ func (o Options) startExport(ctx context.Context, tx pgx.Tx, person uuid.UUID, b
 	if err := q.LockPerson(ctx, person); err != nil {
 		return uuid.Nil, fmt.Errorf("lock person: %w", err)
 	}
-	id, err := newID()
+	id, err := uid.New()
 	if err != nil {
 		return uuid.Nil, err
 	}
@@ -69,7 +70,7 @@ func (o Options) startExport(ctx context.Context, tx pgx.Tx, person uuid.UUID, b
 
 // GetExport tells how an export of the caller stands. Faults: Invalid (exportId), NotFound.
 func (s *Service) GetExport(ctx context.Context, req *userv1.GetExportRequest) (*userv1.GetExportResponse, error) {
-	id, err := parseID("exportId", req.GetExportId())
+	id, err := uid.Parse("exportId", req.GetExportId())
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/mindspace-app/mindspace/gen/db/userdb"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/personal"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 const (
@@ -46,7 +47,7 @@ func (e *Exports) Build(ctx context.Context, person, export uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	attempt, err := newID()
+	attempt, err := uid.New()
 	if err != nil {
 		return err
 	}

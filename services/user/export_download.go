@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
 	"gocloud.dev/blob"
@@ -15,6 +14,7 @@ import (
 	"github.com/mindspace-app/mindspace/gen/db/userdb"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
+	"github.com/mindspace-app/mindspace/platform/rpc"
 )
 
 // Handler hands exports to their owners; mount it at "GET "+[ExportPath]+"{id}". authenticate tells who presents a bearer token.
@@ -39,8 +39,8 @@ func (e *Exports) Handler(authenticate func(ctx context.Context, credential stri
 // Precondition when it has had its time.
 func (e *Exports) asked(r *http.Request, authenticate func(context.Context, string) (identity.Caller, error)) (userdb.UsersExport, error) {
 	var none userdb.UsersExport
-	scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || credential == "" {
+	credential, ok := rpc.Bearer(r.Header.Get("Authorization"))
+	if !ok {
 		return none, fault.Unauthenticated("sign in: this address takes the bearer token of the owner")
 	}
 	caller, err := authenticate(r.Context(), credential)

@@ -18,6 +18,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/identity"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/zone"
 )
 
 const (
@@ -113,9 +114,10 @@ func (s *Service) UpdateMe(ctx context.Context, req *userv1.UpdateMeRequest) (*u
 		}
 	}
 	// What the auth domain would refuse is refused before anything is changed.
-	if slices.Contains(account, "time_zone") && !isZone(req.GetUser().GetTimeZone()) {
-		return nil, fault.Invalid("user.timeZone: there is no time zone of this name").
-			WithField("user.timeZone", "must be the name of an IANA time zone, for example Europe/Belgrade").WithReason("TIME_ZONE_UNKNOWN")
+	if slices.Contains(account, "time_zone") {
+		if _, err := zone.Parse("user.timeZone", req.GetUser().GetTimeZone()); err != nil {
+			return nil, err
+		}
 	}
 	if len(account) < len(fields) {
 		if err := s.setProfile(ctx, me, req.GetUser(), fields); err != nil {
@@ -131,12 +133,6 @@ func (s *Service) UpdateMe(ctx context.Context, req *userv1.UpdateMeRequest) (*u
 		return nil, err
 	}
 	return &userv1.UpdateMeResponse{User: u}, nil
-}
-
-// isZone tells whether there is a time zone of this name; the empty one is UTC.
-func isZone(name string) bool {
-	_, err := time.LoadLocation(name)
-	return err == nil && name != "Local"
 }
 
 func (s *Service) setAccount(ctx context.Context, u *userv1.User, fields []string) error {

@@ -4,11 +4,9 @@
 package user
 
 import (
-	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"gocloud.dev/blob"
 
@@ -18,7 +16,6 @@ import (
 	"github.com/mindspace-app/mindspace/platform/audit"
 	"github.com/mindspace-app/mindspace/platform/cache"
 	"github.com/mindspace-app/mindspace/platform/cursor"
-	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/queue"
 	"github.com/mindspace-app/mindspace/platform/rpc"
 	"github.com/mindspace-app/mindspace/platform/secret"
@@ -72,20 +69,3 @@ func NewAdmin(s *Service, accounts authv1connect.AccountAdminServiceClient, log 
 
 // now is the time as the database keeps it.
 func (o Options) now() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
-
-// parseID reads an id of the request. Fault: Invalid, naming the field.
-func parseID(field, text string) (uuid.UUID, error) {
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return uuid.Nil, fault.Invalid("%s must be a UUID", field).WithField(field, "must be a UUID")
-	}
-	return id, nil
-}
-
-func newID() (uuid.UUID, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return uuid.Nil, fmt.Errorf("make an id: %w", err)
-	}
-	return id, nil
-}

@@ -11,18 +11,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const deletePersonKey = `-- name: DeletePersonKey :execrows
-DELETE FROM audit.person_keys WHERE person_id = $1
-`
-
-func (q *Queries) DeletePersonKey(ctx context.Context, personID uuid.UUID) (int64, error) {
-	result, err := q.db.Exec(ctx, deletePersonKey, personID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const getPersonKey = `-- name: GetPersonKey :one
 SELECT id, wrapped_key FROM audit.person_keys WHERE person_id = $1
 `

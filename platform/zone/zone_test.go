@@ -1,0 +1,24 @@
+package zone_test
+
+import (
+	"testing"
+
+	"github.com/mindspace-app/mindspace/platform/fault"
+	"github.com/mindspace-app/mindspace/platform/zone"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"": "UTC", "UTC": "UTC", "Asia/Kathmandu": "Asia/Kathmandu"} {
+		if got, err := zone.Parse("timeZone", name); got != want || err != nil {
+			t.Errorf("%q: %q, %v", name, got, err)
+		}
+	}
+	for _, name := range []string{"Local", "Europe/Nowhere", "../UTC", "+02:00"} {
+		_, err := zone.Parse("user.timeZone", name)
+		e, ok := fault.As(err)
+		if !ok || e.Kind() != fault.KindInvalid || e.Reason() != "TIME_ZONE_UNKNOWN" || len(e.Fields()) != 1 || e.Fields()[0].Path != "user.timeZone" {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
