@@ -45,6 +45,7 @@ func follow(t *testing.T, k *secret.Keyring) *followed {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- f.ring.Follow(ctx, slog.New(slog.NewTextHandler(f.log, nil))) }()
+	synctest.Wait() // it follows, and has its logger
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
