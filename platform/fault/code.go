@@ -65,6 +65,9 @@ func (e *Error) Connect() *connect.Error {
 	if e.retryAfter > 0 {
 		c = withDetail(c, &errdetails.RetryInfo{RetryDelay: durationpb.New(e.retryAfter)})
 	}
+	if e.detail != nil {
+		c = withDetail(c, e.detail)
+	}
 	return c
 }
 
@@ -145,6 +148,8 @@ func (e *Error) addDetail(detail *connect.ErrorDetail) {
 		e.reason = d.GetReason()
 	case *errdetails.RetryInfo:
 		e.retryAfter = d.GetRetryDelay().AsDuration()
+	default:
+		e.detail = msg
 	}
 }
 

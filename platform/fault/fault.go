@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 )
 
 // Kind is a class of failure. The list is closed: new kinds are appended, none is renamed.
@@ -45,7 +47,7 @@ type Field struct {
 	Reason string
 }
 
-// Error is a failure that the caller is told about. Its message, reason, fields and retry delay are public;
+// Error is a failure that the caller is told about. Its message, reason, fields, retry delay and detail are public;
 // its cause stays in this process.
 type Error struct {
 	kind       Kind
@@ -53,6 +55,7 @@ type Error struct {
 	reason     string
 	fields     []Field
 	retryAfter time.Duration
+	detail     proto.Message
 	cause      error
 }
 
@@ -115,6 +118,13 @@ func (e *Error) WithRetryAfter(d time.Duration) *Error {
 	return &c
 }
 
+// WithDetail returns a copy that also shows the caller a message, for example what is there already.
+func (e *Error) WithDetail(detail proto.Message) *Error {
+	c := *e
+	c.detail = detail
+	return &c
+}
+
 // WithCause returns a copy that keeps err for the log and for errors.Is. It is never sent.
 func (e *Error) WithCause(err error) *Error {
 	c := *e
@@ -136,6 +146,9 @@ func (e *Error) Fields() []Field { return e.fields }
 
 // RetryAfter is how long to wait; 0 when not said.
 func (e *Error) RetryAfter() time.Duration { return e.retryAfter }
+
+// Detail is the message that is shown to the caller beside the text; nil for none.
+func (e *Error) Detail() proto.Message { return e.detail }
 
 // Error is the text for the log: the public message and the cause.
 func (e *Error) Error() string {

@@ -10,6 +10,7 @@ import (
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/mindspace-app/mindspace/platform/fault"
 )
@@ -78,11 +79,14 @@ func TestDetails(t *testing.T) {
 // What one service of ours says, another can read back whole.
 func TestFromClientReadsWhatConnectSends(t *testing.T) {
 	t.Parallel()
-	sent := fault.Precondition("consent first").WithReason("CONSENT_MISSING").WithField("profile", "is health data").WithRetryAfter(time.Minute)
+	sent := fault.Precondition("consent first").WithReason("CONSENT_MISSING").WithField("profile", "is health data").WithRetryAfter(time.Minute).WithDetail(&wrapperspb.StringValue{Value: "as it is stored"})
 	got, ok := fault.As(fault.FromClient(sent.Connect().WithRemote()))
 	if !ok || got.Kind() != fault.KindPrecondition || got.Message() != "consent first" || got.Reason() != "CONSENT_MISSING" ||
 		got.Fields()[0].Path != "profile" || got.RetryAfter() != time.Minute {
 		t.Errorf("got %#v", got)
+	}
+	if detail, ok := got.Detail().(*wrapperspb.StringValue); !ok || detail.GetValue() != "as it is stored" {
+		t.Errorf("detail: %v", got.Detail())
 	}
 	for name, err := range map[string]error{
 		"internal of a peer": connect.NewError(connect.CodeInternal, "secret").WithRemote(),
