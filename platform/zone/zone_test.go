@@ -14,6 +14,11 @@ func TestParse(t *testing.T) {
 			t.Errorf("%q: %q, %v", name, got, err)
 		}
 	}
+	for range 2 { // read from the disk, then remembered
+		if z, err := zone.Load("timeZone", "Europe/Belgrade"); err != nil || z.String() != "Europe/Belgrade" {
+			t.Errorf("%v, %v", z, err)
+		}
+	}
 	for _, name := range []string{"Local", "Europe/Nowhere", "../UTC", "+02:00"} {
 		_, err := zone.Parse("user.timeZone", name)
 		e, ok := fault.As(err)
