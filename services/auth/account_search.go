@@ -117,10 +117,10 @@ func prefixQuery(text string) string {
 	return strings.Join(words, " & ")
 }
 
-// emailPrefix is the beginning of an address as the database has it, for LIKE.
+// emailPrefix is the beginning of an address as the database has it.
 func emailPrefix(text string) string {
 	if whole, err := parseEmail(text); err == nil {
 		text = whole // its domain may have another form
 	}
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text))
+	return strings.ToLower(text)
 }
