@@ -2,6 +2,8 @@
 package zone
 
 import (
+	"path"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,8 +27,7 @@ func Load(field, name string) (*time.Location, error) {
 		return known.(*time.Location), nil
 	}
 	z, err := time.LoadLocation(name)
-	// "Local" is whatever the machine is set to.
-	if err != nil || name == "Local" {
+	if err != nil || !proper(name) {
 		return nil, fault.Invalid("%s: there is no time zone of this name", field).
 			WithField(field, "must be the name of an IANA time zone, for example Europe/Belgrade").WithReason("TIME_ZONE_UNKNOWN")
 	}
@@ -34,6 +35,18 @@ func Load(field, name string) (*time.Location, error) {
 		loaded.Store(name, z)
 	}
 	return z, nil
+}
+
+// maxName is longer than any name of a zone.
+const maxName = 64
+
+// proper tells whether a name that can be loaded is one of a zone: not that of the machine's own, of another way to count seconds, or another spelling of a path.
+func proper(name string) bool {
+	switch name {
+	case "Local", "localtime", "posixrules", "Factory":
+		return false
+	}
+	return len(name) <= maxName && (name == "" || path.Clean(name) == name) && !strings.HasPrefix(name, "right/") && !strings.HasPrefix(name, "posix/")
 }
 
 // Parse reads the name of a time zone in a field of a request, as [Load] does, and gives the name that is kept.

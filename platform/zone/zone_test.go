@@ -1,6 +1,7 @@
 package zone_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/mindspace-app/mindspace/platform/fault"
@@ -19,7 +20,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("%v, %v", z, err)
 		}
 	}
-	for _, name := range []string{"Local", "Europe/Nowhere", "../UTC", "+02:00"} {
+	for _, name := range []string{"Local", "localtime", "posixrules", "Factory", "right/UTC", "posix/UTC", "Europe//Belgrade", "Europe/./Belgrade", "Europe/" + strings.Repeat("./", 2000) + "Belgrade", "Europe/Nowhere", "../UTC", "+02:00"} {
 		_, err := zone.Parse("user.timeZone", name)
 		e, ok := fault.As(err)
 		if !ok || e.Kind() != fault.KindInvalid || e.Reason() != "TIME_ZONE_UNKNOWN" || len(e.Fields()) != 1 || e.Fields()[0].Path != "user.timeZone" {
