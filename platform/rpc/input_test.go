@@ -33,7 +33,7 @@ func TestBadBodies(t *testing.T) {
 		{"invalid UTF-8 in JSON", service + "Public", "application/json", "{\"text\":\"\xc3\x28\"}", 400, []string{"invalid_argument", "UTF-8"}},
 		{"invalid UTF-8 in protobuf", service + "Public", "application/proto", "\x0a\x02\xc3\x28", 400, []string{"invalid_argument", "UTF-8"}},
 		{"deep nesting", service + "Public", "application/json", strings.Repeat("[", 100_000), 400, []string{"invalid_argument"}},
-		{"oversized body", service + "Public", "application/json", `{"text":"` + strings.Repeat("x", 2<<20) + `"}`, 429, []string{"resource_exhausted", "larger"}},
+		{"oversized body", service + "Public", "application/json", `{"text":"` + strings.Repeat("x", 5<<20) + `"}`, 429, []string{"resource_exhausted", "larger"}},
 		{"wrong content type", service + "Public", "text/plain", `{}`, 415, []string{"invalid_argument", "application/json"}},
 		{"no content type", service + "Public", "", `{}`, 415, []string{"invalid_argument", "application/json"}},
 		{"content type with a charset", service + "Empty", "application/json; charset=utf-8", `{}`, 200, nil},

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// maxMessageBytes bounds one message of a request.
-	maxMessageBytes = 1 << 20
+	// maxMessageBytes bounds one message of a request: as much as the edge lets through. A phone that was offline may bring that much.
+	maxMessageBytes = 4 << 20
 	// compressMinBytes is the size from which compressing an answer is worth its CPU.
 	compressMinBytes = 1 << 10
 )
