@@ -33,10 +33,10 @@ func newCORS(origins []string) (func(http.Handler) http.Handler, error) {
 		AllowedOrigins: origins,
 		AllowedMethods: connectcors.AllowedMethods(),
 		AllowedHeaders: slices.Concat(connectcors.AllowedHeaders(), []string{
-			"Authorization", "Idempotency-Key", requestIDHeader, traceparentHeader, "Tracestate", "Accept-Language", "If-None-Match",
+			"Authorization", "Idempotency-Key", requestIDHeader, traceparentHeader, "Tracestate", "Accept-Language", "If-None-Match", "Range", "If-Range",
 		}),
 		ExposedHeaders: slices.Concat(connectcors.ExposedHeaders(), []string{
-			requestIDHeader, "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Etag",
+			requestIDHeader, "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Etag", "Content-Range", "Accept-Ranges",
 		}),
 		MaxAge: preflightSeconds,
 	}).Handler, nil
