@@ -3,10 +3,8 @@ package content_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"testing"
-	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
@@ -14,30 +12,33 @@ import (
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/memblob"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
-	"github.com/mindspace-app/mindspace/migrations"
-	"github.com/mindspace-app/mindspace/platform/cache"
-	"github.com/mindspace-app/mindspace/platform/cache/redistest"
+	meditationv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1/meditationv1connect"
+	userv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1/userv1connect"
 	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/fault"
-	"github.com/mindspace-app/mindspace/platform/postgres"
-	"github.com/mindspace-app/mindspace/platform/postgres/pgtest"
-	"github.com/mindspace-app/mindspace/platform/rpc"
-	"github.com/mindspace-app/mindspace/platform/secret"
+	"github.com/mindspace-app/mindspace/platform/identity"
+	"github.com/mindspace-app/mindspace/services/auth/authtest"
 	"github.com/mindspace-app/mindspace/services/content"
 )
 
-// rig is the content service behind the chain, with the demo catalogue.
+// rig is the content services beside those of sign-in, behind the chain, with the demo catalogue.
 type rig struct {
-	client  contentv1connect.ContentServiceClient
-	service *content.Service
-	pool    *pgxpool.Pool
-	blobs   *blob.Bucket
-	seeder  *content.Seeder
+	*authtest.Rig
+	// client is nobody's in particular.
+	client   contentv1connect.ContentServiceClient
+	facts    contentv1connect.FactsServiceClient
+	service  *content.Service
+	pool     *pgxpool.Pool
+	blobs    *blob.Bucket
+	seeder   *content.Seeder
+	practice *practice
+	users    *users
 }
-
-var quiet = slog.New(slog.DiscardHandler)
 
 // sounds is the blob store of all tests that only read it: sounds are rendered into it once.
 var sounds = struct {
@@ -45,9 +46,9 @@ var sounds = struct {
 	*blob.Bucket
 }{Bucket: memblob.OpenBucket(nil)}
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, change ...func(*content.Options)) *rig {
 	t.Helper()
-	r := newEmptyRig(t, sounds.Bucket)
+	r := newEmptyRig(t, sounds.Bucket, change...)
 	sounds.Lock()
 	defer sounds.Unlock()
 	if changed, err := r.seeder.Demo(t.Context()); err != nil || !changed {
@@ -57,41 +58,139 @@ func newRig(t *testing.T) *rig {
 }
 
 // newEmptyRig has nothing seeded.
-func newEmptyRig(t *testing.T, blobs *blob.Bucket) *rig {
+func newEmptyRig(t *testing.T, blobs *blob.Bucket, change ...func(*content.Options)) *rig {
 	t.Helper()
-	keys, err := secret.Generate(true)
-	if err != nil {
-		t.Fatal(err)
+	r := &rig{Rig: authtest.New(t), blobs: blobs, practice: &practice{}, users: &users{}}
+	r.pool = r.Pool
+	options := content.Options{
+		Pool: r.Pool, Keys: r.Keys, Cursors: cursor.New(r.Keys), Cache: r.Cache, Blobs: r.blobs, Logger: r.Logger, Now: r.Clock.Now,
+		Practice:  meditationv1connect.NewPracticeServiceClient(r.Directory.Client(meditationv1connect.PracticeServiceName)),
+		Users:     userv1connect.NewUserServiceClient(r.Directory.Client(userv1connect.UserServiceName)),
+		PublicURL: authtest.PublicURL,
 	}
-	r := &rig{pool: pgtest.New(t, migrations.FS), blobs: blobs}
-	store := cache.NewStore(redistest.Client(t), cache.Config{Logger: quiet, Prefix: redistest.Key()})
-	running, stop := context.WithCancel(context.Background())
-	t.Cleanup(stop)
-	go func() { _ = store.Run(running) }()
-	r.service = content.New(r.pool, cursor.New(keys), store)
-	r.seeder = content.NewSeeder(r.service, r.blobs, time.Now)
-	server, err := rpc.NewServer(rpc.Options{Logger: quiet, Classifiers: []fault.Classifier{postgres.Classify}})
-	if err != nil {
-		t.Fatal(err)
+	for _, one := range change {
+		one(&options)
 	}
-	contentv1connect.RegisterContentServiceHandler(server.Server, r.service)
-	r.client = contentv1connect.NewContentServiceClient(rpc.NewDirectory(server).Client(contentv1connect.ContentServiceName))
+	r.service = content.New(options)
+	r.seeder = content.NewSeeder(r.service, r.blobs, r.Clock.Now)
+	contentv1connect.RegisterContentServiceHandler(r.Server.Server, r.service)
+	contentv1connect.RegisterFactsServiceHandler(r.Server.Server, content.NewFacts(r.service))
+	meditationv1connect.RegisterPracticeServiceHandler(r.Server.Server, r.practice)
+	userv1connect.RegisterUserServiceHandler(r.Server.Server, r.users)
+	r.client = contentv1connect.NewContentServiceClient(r.Client(""))
+	r.facts = contentv1connect.NewFactsServiceClient(r.Client(""))
 	return r
+}
+
+// as is a client of somebody who is signed in.
+func (r *rig) as(p *authtest.Person) contentv1connect.ContentServiceClient {
+	return contentv1connect.NewContentServiceClient(p.Client)
+}
+
+// exec runs SQL as somebody would who changes the database by hand.
+func (r *rig) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	if _, err := r.pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// practice stands in for the meditation domain: it tells the same of everybody, and which person and courses it was asked for.
+type practice struct {
+	meditationv1connect.UnimplementedPracticeServiceHandler
+	mu    sync.Mutex
+	tells *meditationv1.GetProgressResponse
+	fails error
+	calls []practiceCall
+}
+
+type practiceCall struct {
+	person  string
+	courses []string
+}
+
+func (p *practice) GetProgress(ctx context.Context, req *meditationv1.GetProgressRequest) (*meditationv1.GetProgressResponse, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = append(p.calls, practiceCall{person: identity.CallerFrom(ctx).UserID.String(), courses: req.GetCourseIds()})
+	if p.tells == nil {
+		return &meditationv1.GetProgressResponse{}, p.fails
+	}
+	return p.tells, p.fails
+}
+
+// tell sets what is told from now on.
+func (p *practice) tell(tells *meditationv1.GetProgressResponse, fails error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tells, p.fails = tells, fails
+}
+
+// asked gives the calls since the last time.
+func (p *practice) asked() []practiceCall {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	calls := p.calls
+	p.calls = nil
+	return calls
+}
+
+// users stands in for the user domain: everybody has one zone.
+type users struct {
+	userv1connect.UnimplementedUserServiceHandler
+	mu   sync.Mutex
+	zone string
+}
+
+func (u *users) GetMe(context.Context, *userv1.GetMeRequest) (*userv1.GetMeResponse, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.zone == "" {
+		return nil, fault.Unavailable("away")
+	}
+	return &userv1.GetMeResponse{User: &userv1.User{TimeZone: u.zone}}, nil
+}
+
+func (u *users) live(zone string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.zone = zone
 }
 
 // wrongField gives the field that an invalid_argument names, failing when the error is anything else.
 func wrongField(t *testing.T, err error) string {
 	t.Helper()
-	var c *connect.Error
-	if !errors.As(err, &c) || c.Code() != connect.CodeInvalidArgument {
+	if connect.CodeOf(err) != connect.CodeInvalidArgument {
 		t.Fatalf("got %v, want invalid_argument", err)
 	}
-	for _, d := range c.Details() {
-		msg, err := connectproto.UnmarshalErrorDetail(d)
-		if bad, ok := msg.(*errdetails.BadRequest); ok && err == nil {
-			return bad.GetFieldViolations()[0].GetField()
-		}
+	if bad := detail[*errdetails.BadRequest](err); bad != nil {
+		return bad.GetFieldViolations()[0].GetField()
 	}
 	t.Fatalf("no field in %v", err)
 	return ""
+}
+
+// refused checks that a call failed with a code and a reason.
+func refused(t *testing.T, what string, err error, code connect.Code, reason string) {
+	t.Helper()
+	if got := detail[*errdetails.ErrorInfo](err).GetReason(); connect.CodeOf(err) != code || got != reason {
+		t.Errorf("%s: got %v (reason %q), want %v with %s", what, err, got, code, reason)
+	}
+}
+
+// detail finds a detail of an error; nil when it has none of that type.
+func detail[M proto.Message](err error) M {
+	var none M
+	var c *connect.Error
+	if !errors.As(err, &c) {
+		return none
+	}
+	for _, d := range c.Details() {
+		if msg, err := connectproto.UnmarshalErrorDetail(d); err == nil {
+			if found, ok := msg.(M); ok {
+				return found
+			}
+		}
+	}
+	return none
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/mindspace-app/mindspace/gen/db/contentdb"
 	contentv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1"
 	"github.com/mindspace-app/mindspace/platform/cursor"
-	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/locale"
 )
 
@@ -23,43 +22,54 @@ type place struct {
 	ID       uuid.UUID `json:"i"`
 }
 
-// catalogueStart is before every meditation.
+// catalogueStart is before every meditation and course.
 var catalogueStart = place{Position: math.MinInt32}
 
-// ListMeditations returns one page of the published catalogue. Faults: Invalid (pageToken).
+// key names a page in a cache: what it is of, how many it holds at most and where it begins.
+func (p place) key(scope string, size int32) string {
+	return scope + "|" + strconv.Itoa(int(size)) + "|" + strconv.Itoa(int(p.Position)) + "|" + p.ID.String()
+}
+
+// ListMeditations returns one page of the published catalogue. Faults: Invalid (courseId, pageToken).
 // The answer is shared with the cache: it must not be changed.
 func (s *Service) ListMeditations(ctx context.Context, req *contentv1.ListMeditationsRequest) (*contentv1.ListMeditationsResponse, error) {
 	size, language := cursor.PageSize(req.GetPageSize()), locale.Of(req.GetLocale())
-	scope := strings.Join([]string{"ListMeditations", language, req.GetCourseId(), req.GetTag()}, "|")
-	after := catalogueStart
-	if err := s.cursors.Resume(scope, req.GetPageToken(), &after); err != nil {
+	course, err := optionalID("courseId", req.GetCourseId())
+	if err != nil {
 		return nil, err
 	}
-	key := scope + "|" + strconv.Itoa(int(size)) + "|" + strconv.Itoa(int(after.Position)) + "|" + after.ID.String()
-	res, err := s.pages.Get(ctx, key, func(ctx context.Context) (*contentv1.ListMeditationsResponse, error) {
+	// An id can be written in more than one way; keys hold one of them.
+	scope := strings.Join([]string{"ListMeditations", language, idText(course), req.GetTag(), req.GetCategory()}, "|")
+	after := catalogueStart
+	if err := s.Cursors.Resume(scope, req.GetPageToken(), &after); err != nil {
+		return nil, err
+	}
+	generation, err := s.generation(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.pages.Get(ctx, generation+after.key(scope, size), func(ctx context.Context) (*contentv1.ListMeditationsResponse, error) {
 		return s.page(ctx, scope, contentdb.ListMeditationsParams{
-			Locale: language, Tag: req.GetTag(), AfterPosition: after.Position, AfterID: after.ID, PageSize: size + 1,
-		}, req.GetCourseId())
+			Locale: language, CourseID: course, Tag: req.GetTag(), Category: req.GetCategory(),
+			AfterPosition: after.Position, AfterID: after.ID, PageSize: size + 1,
+		})
 	})
 	if errors.Is(err, errEmptyPage) {
 		return &contentv1.ListMeditationsResponse{}, nil
 	}
-	return res, err
+	if err != nil {
+		return nil, err
+	}
+	s.Encodings.Keep(res)
+	return res, nil
 }
 
-// errEmptyPage keeps pages without a meditation out of the cache: anyone can ask for as many of them as there are made-up filters.
+// errEmptyPage keeps pages with nothing on them out of the cache: anyone can ask for as many of them as there are made-up filters.
 var errEmptyPage = errors.New("content: an empty page")
 
 // page reads one page; params.PageSize is one more than a page holds, to see whether another follows.
-func (s *Service) page(ctx context.Context, scope string, params contentdb.ListMeditationsParams, course string) (*contentv1.ListMeditationsResponse, error) {
-	if course != "" {
-		id, err := uuid.Parse(course)
-		if err != nil {
-			return nil, fault.Invalid("courseId must be a UUID").WithField("courseId", "must be a UUID")
-		}
-		params.CourseID = &id
-	}
-	rows, err := contentdb.New(s.pool).ListMeditations(ctx, params)
+func (s *Service) page(ctx context.Context, scope string, params contentdb.ListMeditationsParams) (*contentv1.ListMeditationsResponse, error) {
+	rows, err := contentdb.New(s.Pool).ListMeditations(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("list meditations: %w", err)
 	}
@@ -67,7 +77,7 @@ func (s *Service) page(ctx context.Context, scope string, params contentdb.ListM
 		return nil, errEmptyPage
 	}
 	res := &contentv1.ListMeditationsResponse{}
-	rows, res.NextPageToken, err = cursor.Cut(s.cursors, scope, rows, params.PageSize-1, func(last contentdb.ListMeditationsRow) any {
+	rows, res.NextPageToken, err = cursor.Cut(s.Cursors, scope, rows, params.PageSize-1, func(last contentdb.ListMeditationsRow) any {
 		return place{Position: last.ContentLocalisedMeditation.Position, ID: last.ContentLocalisedMeditation.ID}
 	})
 	if err != nil {

@@ -118,6 +118,14 @@ func TestListFilters(t *testing.T) {
 	if len(inCourse) < 5 {
 		t.Errorf("the course has %d meditations", len(inCourse))
 	}
+	page, err := r.client.ListMeditations(t.Context(), &contentv1.ListMeditationsRequest{CourseId: first.GetCourseId(), PageSize: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := r.client.ListMeditations(t.Context(), &contentv1.ListMeditationsRequest{CourseId: strings.ToUpper(first.GetCourseId()), PageSize: 2, PageToken: page.GetNextPageToken()})
+	if err != nil || !slices.Equal(ids(again.GetMeditations()), ids(inCourse[2:4])) {
+		t.Errorf("the same course in other letters: %v, %v", again, err)
+	}
 	tagged := all(t, r, &contentv1.ListMeditationsRequest{Tag: "sleep", PageSize: 3})
 	for _, m := range tagged {
 		if !slices.Contains(m.GetTags(), "sleep") {

@@ -12,22 +12,44 @@ import (
 	contentv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/locale"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
-// GetMeditation returns one published meditation in the asked locale. Faults: NotFound.
+// GetMeditation returns one published meditation in the asked locale, and whether it is a favourite of the caller. Faults: NotFound.
 func (s *Service) GetMeditation(ctx context.Context, req *contentv1.GetMeditationRequest) (*contentv1.GetMeditationResponse, error) {
-	id, err := uuid.Parse(req.GetId())
+	id, err := uid.Parse("id", req.GetId())
 	if err != nil {
-		return nil, fault.Invalid("id must be a UUID").WithField("id", "must be a UUID")
+		return nil, err
 	}
-	row, err := contentdb.New(s.pool).GetMeditation(ctx, contentdb.GetMeditationParams{ID: id, Locale: locale.Of(req.GetLocale())})
+	q := contentdb.New(s.Pool)
+	row, err := getMeditation(ctx, q, id, locale.Of(req.GetLocale()))
+	if err != nil {
+		return nil, err
+	}
+	res := &contentv1.GetMeditationResponse{Meditation: meditation(row)}
+	if me := person(ctx); me != uuid.Nil {
+		res.Favourite, err = q.IsFavourite(ctx, contentdb.IsFavouriteParams{UserID: me, MeditationID: id})
+		if err != nil {
+			return nil, fmt.Errorf("look for favourite: %w", err)
+		}
+	}
+	return res, nil
+}
+
+// getMeditation gives a published meditation. Faults: NotFound (MEDITATION_NOT_FOUND).
+func getMeditation(ctx context.Context, q *contentdb.Queries, id uuid.UUID, language string) (contentdb.ContentLocalisedMeditation, error) {
+	row, err := q.GetMeditation(ctx, contentdb.GetMeditationParams{ID: id, Locale: language})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, fault.NotFound("there is no meditation %s", id).WithReason("MEDITATION_NOT_FOUND")
+		return row.ContentLocalisedMeditation, noMeditation(id)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("get meditation: %w", err)
+		return row.ContentLocalisedMeditation, fmt.Errorf("get meditation: %w", err)
 	}
-	return &contentv1.GetMeditationResponse{Meditation: meditation(row.ContentLocalisedMeditation)}, nil
+	return row.ContentLocalisedMeditation, nil
+}
+
+func noMeditation(id uuid.UUID) error {
+	return fault.NotFound("there is no meditation %s", id).WithReason("MEDITATION_NOT_FOUND")
 }
 
 var levels = map[string]contentv1.Level{
@@ -52,6 +74,9 @@ func meditation(row contentdb.ContentLocalisedMeditation) *contentv1.Meditation 
 	}
 	if row.CourseID != nil {
 		m.CourseId = row.CourseID.String()
+	}
+	if row.Category != nil {
+		m.Category = *row.Category
 	}
 	return m
 }

@@ -30,27 +30,22 @@ func (s *Service) SearchMeditations(ctx context.Context, req *contentv1.SearchMe
 	words := locale.Words(locale.Fold(language, req.GetQuery()))
 	scope := strings.Join(append([]string{"SearchMeditations", language}, words...), "|")
 	after := bestMatch
-	if err := s.cursors.Resume(scope, req.GetPageToken(), &after); err != nil {
+	if err := s.Cursors.Resume(scope, req.GetPageToken(), &after); err != nil {
 		return nil, err
 	}
 	res := &contentv1.SearchMeditationsResponse{}
 	if len(words) == 0 {
 		return res, nil
 	}
-	rows, err := contentdb.New(s.pool).SearchMeditations(ctx, contentdb.SearchMeditationsParams{
-		Locale:        language,
-		Phrase:        strings.Join(words, " "),
-		Head:          strings.Join(words[:len(words)-1], " "),
-		Prefix:        words[len(words)-1],
-		AfterRank:     after.Rank,
-		AfterPosition: after.Position,
-		AfterID:       after.ID,
-		PageSize:      size + 1,
-	})
+	params := contentdb.SearchMeditationsParams{
+		Locale: language, AfterRank: after.Rank, AfterPosition: after.Position, AfterID: after.ID, PageSize: size + 1,
+	}
+	ask(&params, req.GetQuery())
+	rows, err := contentdb.New(s.Pool).SearchMeditations(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("search meditations: %w", err)
 	}
-	rows, res.NextPageToken, err = cursor.Cut(s.cursors, scope, rows, size, func(last contentdb.SearchMeditationsRow) any {
+	rows, res.NextPageToken, err = cursor.Cut(s.Cursors, scope, rows, size, func(last contentdb.SearchMeditationsRow) any {
 		return match{Rank: last.Rank, Position: last.ContentLocalisedMeditation.Position, ID: last.ContentLocalisedMeditation.ID}
 	})
 	if err != nil {
@@ -60,4 +55,20 @@ func (s *Service) SearchMeditations(ctx context.Context, req *contentv1.SearchMe
 		res.Meditations = append(res.Meditations, meditation(row.ContentLocalisedMeditation))
 	}
 	return res, nil
+}
+
+// ask puts a query into the search once per language, folded as texts in it are: where a text is missing in the language that was asked for, the
+// one that is shown in another is searched.
+func ask(params *contentdb.SearchMeditationsParams, query string) {
+	for _, language := range locale.All() {
+		words := locale.Words(locale.Fold(language, query))
+		if len(words) == 0 {
+			continue
+		}
+		last := len(words) - 1
+		params.Languages = append(params.Languages, language)
+		params.Phrases = append(params.Phrases, strings.Join(words, " "))
+		params.Heads = append(params.Heads, strings.Join(words[:last], " "))
+		params.Prefixes = append(params.Prefixes, words[last])
+	}
 }

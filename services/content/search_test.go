@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	contentv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1"
+	"github.com/mindspace-app/mindspace/services/content"
 )
 
 func search(t *testing.T, r *rig, locale, query string) []*contentv1.Meditation {
@@ -54,6 +55,86 @@ func TestSearchUnderstandsForms(t *testing.T) {
 	for locale, query := range map[string]string{"en": "sleep", "ru": "сон", "sr": "san"} {
 		if len(search(t, r, locale, query)) == 0 {
 			t.Errorf("%s: nothing for %q", locale, query)
+		}
+	}
+}
+
+// A meditation is found by the text in which it is shown, in whatever script the query comes, and not by one that nobody sees.
+func TestSearchFollowsFallback(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	some := all(t, r, &contentv1.ListMeditationsRequest{PageSize: 3, Locale: "ru"})
+	inRussian, inSerbian, everywhere := some[0].GetId(), some[1].GetId(), some[2].GetId()
+	for id, texts := range map[string]map[string]string{
+		inRussian:  {"ru": "Ёжики под снегом"},
+		inSerbian:  {"sr": "Đurđevak ispod njive"},
+		everywhere: {"en": "Quokka", "ru": "Квокка", "sr": "Kvoka"},
+	} {
+		r.exec(t, "DELETE FROM content.meditation_texts WHERE meditation_id = $1", id)
+		for locale, title := range texts {
+			content.WriteText(t, r.pool, id, locale, title)
+		}
+	}
+	for _, tt := range []struct {
+		locale, query, id string
+		found             bool
+	}{
+		{"en", "ежики", inRussian, true}, {"sr", "Ёжик", inRussian, true}, {"ru", "ежиками", inRussian, true}, {"de", "снег", inRussian, true},
+		{"en", "đurđevak", inSerbian, true}, {"ru", "ђурђевак", inSerbian, true}, {"sr", "djurdjevak", inSerbian, true}, {"en", "Ђурђев", inSerbian, true},
+		{"ru", "њиве", inSerbian, true}, {"en", "njive", inSerbian, true},
+		{"en", "quokka", everywhere, true}, {"en", "квокка", everywhere, false}, {"ru", "quokka", everywhere, false}, {"sr", "quokka", everywhere, false},
+		{"sr", "квока", everywhere, true},
+	} {
+		found := ids(search(t, r, tt.locale, tt.query))
+		if slices.Contains(found, tt.id) != tt.found {
+			t.Errorf("%q in %s finds it: %t, want %t", tt.query, tt.locale, !tt.found, tt.found)
+		}
+	}
+}
+
+// Texts are taken apart as queries are, whatever stands between the words.
+func TestSearchSplitsTextsAsQueries(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	some := ids(all(t, r, &contentv1.ListMeditationsRequest{PageSize: 3}))
+	for n, tt := range []struct {
+		locale, title string
+		queries       []string
+	}{
+		{"en", "4-7-8 quokka/wombat", []string{"4-7-8", "7-8", "wombat", "quokka/wombat", "quokka", "8 quokka"}},
+		{"ru", "Квокка/вомбат по-новому, 2.0", []string{"вомбат", "квокка/вомбат", "новому", "по-новому", "2.0"}},
+		{"sr", "Kvoka/vombat@šuma.rs", []string{"kvoka/vombat", "вомбат", "šuma", "suma.rs", "vombat@"}},
+	} {
+		content.WriteText(t, r.pool, some[n], tt.locale, tt.title)
+		for _, query := range tt.queries {
+			if found := ids(search(t, r, tt.locale, query)); !slices.Contains(found, some[n]) {
+				t.Errorf("%q does not find %q", query, tt.title)
+			}
+		}
+	}
+}
+
+// Titles of course, category and tags find what they hold.
+func TestSearchFindsByKeywords(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for locale, queries := range map[string][]string{
+		"en": {"Body and movement", "Longer sittings", "Visualisation", "Good Night"},
+		"ru": {"Тело и движение", "Долгие практики", "Визуализация", "Доброй ночи"},
+		"sr": {"Тело и покрет", "Duže vežbe", "Визуализација", "Laku noć"},
+	} {
+		for n, want := range []func(*contentv1.Meditation) bool{
+			func(m *contentv1.Meditation) bool { return m.GetCategory() == "movement" },
+			func(m *contentv1.Meditation) bool { return m.GetCategory() == "depth" },
+			func(m *contentv1.Meditation) bool { return slices.Contains(m.GetTags(), "visualisation") },
+			func(m *contentv1.Meditation) bool { return m.GetCoursePosition() > 0 && m.GetCategory() == "sleep" },
+		} {
+			found := ids(search(t, r, locale, queries[n]))
+			for _, m := range all(t, r, &contentv1.ListMeditationsRequest{PageSize: 100, Locale: locale}) {
+				if want(m) && !slices.Contains(found, m.GetId()) {
+					t.Errorf("%s: %q does not find %q", locale, queries[n], m.GetTitle())
+				}
+			}
 		}
 	}
 }

@@ -17,8 +17,9 @@ import (
 	"github.com/mindspace-app/mindspace/services/content/seed"
 )
 
-// Seeder loads the catalogue that a new Mind Space begins with. Loading the same data again does nothing;
-// loading changed data brings the seeded items up to date and leaves all others alone.
+// Seeder loads the catalogue that a new Mind Space begins with. Loading the same data again does nothing; loading changed data brings the seeded items
+// up to date and leaves all others alone. Of a seeded item, that is what is the same in every language, and the texts of languages in which no editor
+// has published or archived one.
 type Seeder struct {
 	service *Service
 	blobs   *blob.Bucket
@@ -30,14 +31,17 @@ func NewSeeder(service *Service, blobs *blob.Bucket, now func() time.Time) *Seed
 	return &Seeder{service: service, blobs: blobs, now: now}
 }
 
-// Reference loads the vocabularies: tags and voices. changed tells whether there was anything to load.
+// Reference loads the vocabularies: categories, tags and voices. changed tells whether there was anything to load.
 func (s *Seeder) Reference(ctx context.Context) (changed bool, err error) {
 	data, err := seed.Catalogue()
 	if err != nil {
 		return false, err
 	}
-	return s.load(ctx, "reference", []any{data.Tags, data.Voices}, func(q *contentdb.Queries) error {
-		return writeVocabularies(ctx, q, data)
+	return s.load(ctx, "reference", []any{data.Categories, data.Tags, data.Voices, wordsVersion}, func(q *contentdb.Queries) error {
+		if err := writeVocabularies(ctx, q, data); err != nil {
+			return err
+		}
+		return refreshAll(ctx, q)
 	})
 }
 
@@ -71,7 +75,7 @@ func (s *Seeder) load(ctx context.Context, name string, data []any, write func(*
 		return false, fmt.Errorf("digest of seed %s: %w", name, err)
 	}
 	digest := sha256.Sum256(encoded)
-	err = postgres.InTx(ctx, s.service.pool, func(tx pgx.Tx) error {
+	err = postgres.InTx(ctx, s.service.Pool, func(tx pgx.Tx) error {
 		changed = false
 		q := contentdb.New(tx)
 		if err := q.LockSeed(ctx, name); err != nil {
@@ -94,7 +98,7 @@ func (s *Seeder) load(ctx context.Context, name string, data []any, write func(*
 		return false, fmt.Errorf("seed %s: %w", name, err)
 	}
 	if changed {
-		s.service.pages.Clear(ctx)
+		s.service.reseeded(ctx)
 	}
 	return changed, nil
 }

@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,8 +20,19 @@ import (
 	"github.com/mindspace-app/mindspace/services/content/sound"
 )
 
-// soundVersion is part of the key of a rendered sound: raise it when package sound would write other bytes for the same code.
+// soundVersion is part of the key of a rendered sound: raise it when package sound would write other bytes for the same code, or those that are in the
+// store stay.
 const soundVersion = "1"
+
+// soundSuffix ends the key of a rendered sound.
+const soundSuffix = ".flac"
+
+// soundKey is where a sound is stored. It ends with the digest of its bytes: other bytes are another file, and a row of their own.
+func soundKey(code string, sum []byte) string {
+	return soundPrefix(code) + hex.EncodeToString(sum) + soundSuffix
+}
+
+func soundPrefix(code string) string { return "sounds/" + code + "-" + soundVersion + "-" }
 
 // renderedSound is a sound in the blob store.
 type renderedSound struct {
@@ -50,10 +64,7 @@ func (s *Seeder) sound(ctx context.Context, code string) (renderedSound, error) 
 	if err != nil {
 		return renderedSound{}, err
 	}
-	r := renderedSound{
-		Code: code, Key: "sounds/" + code + "-" + soundVersion + ".flac",
-		ContentType: info.ContentType, DurationSeconds: info.DurationSeconds, Loops: info.Loop,
-	}
+	r := renderedSound{Code: code, ContentType: info.ContentType, DurationSeconds: info.DurationSeconds, Loops: info.Loop}
 	if present, err := s.present(ctx, &r); err != nil || present {
 		return r, err
 	}
@@ -62,10 +73,10 @@ func (s *Seeder) sound(ctx context.Context, code string) (renderedSound, error) 
 		return r, err
 	}
 	sum := sha256.Sum256(file.Bytes())
-	r.SHA256, r.SizeBytes = sum[:], int64(file.Len())
+	r.Key, r.SHA256, r.SizeBytes = soundKey(code, sum[:]), sum[:], int64(file.Len())
 	err = s.blobs.WriteAll(ctx, r.Key, file.Bytes(), &blob.WriterOptions{
 		ContentType: r.ContentType, CacheControl: "public, max-age=31536000, immutable",
-		Metadata: map[string]string{checksumKey: hex.EncodeToString(r.SHA256), sizeKey: strconv.FormatInt(r.SizeBytes, 10)},
+		Metadata: map[string]string{sizeKey: strconv.FormatInt(r.SizeBytes, 10)},
 	})
 	if err != nil {
 		return r, fmt.Errorf("store sound %s: %w", code, err)
@@ -73,34 +84,35 @@ func (s *Seeder) sound(ctx context.Context, code string) (renderedSound, error) 
 	return r, nil
 }
 
-// What a blob's metadata says of it: its SHA-256 in hex, and its size in bytes.
-const (
-	checksumKey = "sha256"
-	sizeKey     = "size"
-)
+// sizeKey is what a blob's metadata says of its size in bytes.
+const sizeKey = "size"
 
-// present fills in what the store knows of a sound that it holds whole.
+// present fills in what the store knows of a sound that it holds whole; of several files the first by key.
 func (s *Seeder) present(ctx context.Context, r *renderedSound) (bool, error) {
-	exists, err := s.blobs.Exists(ctx, r.Key)
-	if err != nil || !exists {
-		return false, wrap("look for sound", err)
+	prefix := soundPrefix(r.Code)
+	list := s.blobs.List(&blob.ListOptions{Prefix: prefix})
+	for {
+		object, err := list.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("look for sound: %w", err)
+		}
+		sum, garbled := hex.DecodeString(strings.TrimSuffix(strings.TrimPrefix(object.Key, prefix), soundSuffix))
+		if garbled != nil || len(sum) != sha256.Size {
+			continue
+		}
+		attributes, err := s.blobs.Attributes(ctx, object.Key)
+		if err != nil {
+			return false, fmt.Errorf("look at sound: %w", err)
+		}
+		// One of another size than was written was made by hand or is torn: it is rendered again.
+		if attributes.Metadata[sizeKey] == strconv.FormatInt(attributes.Size, 10) {
+			r.Key, r.SHA256, r.SizeBytes = object.Key, sum, attributes.Size
+			return true, nil
+		}
 	}
-	attributes, err := s.blobs.Attributes(ctx, r.Key)
-	if err != nil {
-		return false, wrap("look at sound", err)
-	}
-	// One without its checksum, or of another size than was written, was made by hand or is torn: it is rendered again.
-	sum, garbled := hex.DecodeString(attributes.Metadata[checksumKey])
-	r.SHA256, r.SizeBytes = sum, attributes.Size
-	whole := attributes.Metadata[sizeKey] == strconv.FormatInt(attributes.Size, 10)
-	return whole && garbled == nil && len(sum) == sha256.Size, nil
-}
-
-func wrap(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, err)
 }
 
 // writeMedia registers the sounds and gives their ids by code.

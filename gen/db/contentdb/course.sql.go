@@ -12,46 +12,178 @@ import (
 	"github.com/google/uuid"
 )
 
+const getCourse = `-- name: GetCourse :one
+SELECT c.asked_locale, c.id, c.position, c.category, c.locale, c.title, c.description FROM content.localised_courses c WHERE c.id = $1 AND c.asked_locale = $2::text
+`
+
+type GetCourseParams struct {
+	ID     uuid.UUID
+	Locale string
+}
+
+type GetCourseRow struct {
+	ContentLocalisedCourse ContentLocalisedCourse
+}
+
+func (q *Queries) GetCourse(ctx context.Context, arg GetCourseParams) (GetCourseRow, error) {
+	row := q.db.QueryRow(ctx, getCourse, arg.ID, arg.Locale)
+	var i GetCourseRow
+	err := row.Scan(
+		&i.ContentLocalisedCourse.AskedLocale,
+		&i.ContentLocalisedCourse.ID,
+		&i.ContentLocalisedCourse.Position,
+		&i.ContentLocalisedCourse.Category,
+		&i.ContentLocalisedCourse.Locale,
+		&i.ContentLocalisedCourse.Title,
+		&i.ContentLocalisedCourse.Description,
+	)
+	return i, err
+}
+
+const listCourseMeditations = `-- name: ListCourseMeditations :many
+SELECT m.asked_locale, m.id, m.position, m.course_position, m.course_id, m.level, m.duration_seconds, m.voice, m.category, m.tags, m.locale, m.title, m.description, m.course_title, m.media_id FROM content.meditations i
+JOIN content.localised_meditations m ON m.id = i.id AND m.asked_locale = $1::text
+WHERE i.course_id = $2::uuid AND i.published_at IS NOT NULL
+ORDER BY m.course_position, m.id
+LIMIT 1000
+`
+
+type ListCourseMeditationsParams struct {
+	Locale   string
+	CourseID uuid.UUID
+}
+
+type ListCourseMeditationsRow struct {
+	ContentLocalisedMeditation ContentLocalisedMeditation
+}
+
+// The published meditations of a course, in its order; a course has hundreds at most.
+func (q *Queries) ListCourseMeditations(ctx context.Context, arg ListCourseMeditationsParams) ([]ListCourseMeditationsRow, error) {
+	rows, err := q.db.Query(ctx, listCourseMeditations, arg.Locale, arg.CourseID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListCourseMeditationsRow{}
+	for rows.Next() {
+		var i ListCourseMeditationsRow
+		if err := rows.Scan(
+			&i.ContentLocalisedMeditation.AskedLocale,
+			&i.ContentLocalisedMeditation.ID,
+			&i.ContentLocalisedMeditation.Position,
+			&i.ContentLocalisedMeditation.CoursePosition,
+			&i.ContentLocalisedMeditation.CourseID,
+			&i.ContentLocalisedMeditation.Level,
+			&i.ContentLocalisedMeditation.DurationSeconds,
+			&i.ContentLocalisedMeditation.Voice,
+			&i.ContentLocalisedMeditation.Category,
+			&i.ContentLocalisedMeditation.Tags,
+			&i.ContentLocalisedMeditation.Locale,
+			&i.ContentLocalisedMeditation.Title,
+			&i.ContentLocalisedMeditation.Description,
+			&i.ContentLocalisedMeditation.CourseTitle,
+			&i.ContentLocalisedMeditation.MediaID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listCourses = `-- name: ListCourses :many
+SELECT c.asked_locale, c.id, c.position, c.category, c.locale, c.title, c.description, p.meditation_ids, p.total_seconds FROM content.localised_courses c
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(m.id ORDER BY m.course_position, m.id), '{}')::uuid[] AS meditation_ids, coalesce(sum(m.duration_seconds), 0)::integer AS total_seconds
+    FROM content.meditations m
+    WHERE m.course_id = c.id AND m.published_at IS NOT NULL AND EXISTS (SELECT FROM content.meditation_texts t WHERE t.meditation_id = m.id)
+) p
+WHERE c.asked_locale = $1::text
+  AND (c.position, c.id) > ($2::integer, $3::uuid)
+  AND ($4::text = '' OR c.category = $4::text)
+ORDER BY c.position, c.id
+LIMIT $5
+`
+
+type ListCoursesParams struct {
+	Locale        string
+	AfterPosition int32
+	AfterID       uuid.UUID
+	Category      string
+	PageSize      int32
+}
+
+type ListCoursesRow struct {
+	ContentLocalisedCourse ContentLocalisedCourse
+	MeditationIds          []uuid.UUID
+	TotalSeconds           int32
+}
+
+// One page of the published courses in the order of (position, id), each with its published meditations in its own order.
+func (q *Queries) ListCourses(ctx context.Context, arg ListCoursesParams) ([]ListCoursesRow, error) {
+	rows, err := q.db.Query(ctx, listCourses,
+		arg.Locale,
+		arg.AfterPosition,
+		arg.AfterID,
+		arg.Category,
+		arg.PageSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListCoursesRow{}
+	for rows.Next() {
+		var i ListCoursesRow
+		if err := rows.Scan(
+			&i.ContentLocalisedCourse.AskedLocale,
+			&i.ContentLocalisedCourse.ID,
+			&i.ContentLocalisedCourse.Position,
+			&i.ContentLocalisedCourse.Category,
+			&i.ContentLocalisedCourse.Locale,
+			&i.ContentLocalisedCourse.Title,
+			&i.ContentLocalisedCourse.Description,
+			&i.MeditationIds,
+			&i.TotalSeconds,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const upsertCourse = `-- name: UpsertCourse :exec
-INSERT INTO content.courses (id, slug, position, created_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, position = excluded.position
+INSERT INTO content.courses (id, slug, position, category, created_at)
+SELECT $1::uuid, CASE WHEN EXISTS (SELECT FROM content.courses x WHERE x.slug = $2::text AND x.id <> $1::uuid)
+           THEN $2::text || '-' || left($1::uuid::text, 8) ELSE $2::text END,
+       $3::integer, $4::text, $5::timestamptz
+ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, position = excluded.position, category = excluded.category, version = courses.version + 1
+WHERE (courses.slug, courses.position, courses.category) IS DISTINCT FROM (excluded.slug, excluded.position, excluded.category)
 `
 
 type UpsertCourseParams struct {
 	ID        uuid.UUID
 	Slug      string
 	Position  int32
+	Category  *string
 	CreatedAt time.Time
 }
 
+// Publishing a text publishes it. A slug that another one has is followed by eight digits of the id.
 func (q *Queries) UpsertCourse(ctx context.Context, arg UpsertCourseParams) error {
 	_, err := q.db.Exec(ctx, upsertCourse,
 		arg.ID,
 		arg.Slug,
 		arg.Position,
+		arg.Category,
 		arg.CreatedAt,
-	)
-	return err
-}
-
-const upsertCourseText = `-- name: UpsertCourseText :exec
-INSERT INTO content.course_texts (course_id, locale, title, description) VALUES ($1, $2, $3, $4)
-ON CONFLICT (course_id, locale) DO UPDATE SET title = excluded.title, description = excluded.description
-`
-
-type UpsertCourseTextParams struct {
-	CourseID    uuid.UUID
-	Locale      string
-	Title       string
-	Description string
-}
-
-func (q *Queries) UpsertCourseText(ctx context.Context, arg UpsertCourseTextParams) error {
-	_, err := q.db.Exec(ctx, upsertCourseText,
-		arg.CourseID,
-		arg.Locale,
-		arg.Title,
-		arg.Description,
 	)
 	return err
 }

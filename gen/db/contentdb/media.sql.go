@@ -12,12 +12,65 @@ import (
 	"github.com/google/uuid"
 )
 
+const getMedia = `-- name: GetMedia :one
+SELECT id, blob_key, content_type, size_bytes, sha256, duration_seconds, loops, created_at FROM content.media WHERE id = $1
+`
+
+func (q *Queries) GetMedia(ctx context.Context, id uuid.UUID) (ContentMedium, error) {
+	row := q.db.QueryRow(ctx, getMedia, id)
+	var i ContentMedium
+	err := row.Scan(
+		&i.ID,
+		&i.BlobKey,
+		&i.ContentType,
+		&i.SizeBytes,
+		&i.Sha256,
+		&i.DurationSeconds,
+		&i.Loops,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const listMedia = `-- name: ListMedia :many
+SELECT id, blob_key, content_type, size_bytes, sha256, duration_seconds, loops, created_at FROM content.media WHERE id = ANY($1::uuid[]) ORDER BY id
+`
+
+func (q *Queries) ListMedia(ctx context.Context, ids []uuid.UUID) ([]ContentMedium, error) {
+	rows, err := q.db.Query(ctx, listMedia, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ContentMedium{}
+	for rows.Next() {
+		var i ContentMedium
+		if err := rows.Scan(
+			&i.ID,
+			&i.BlobKey,
+			&i.ContentType,
+			&i.SizeBytes,
+			&i.Sha256,
+			&i.DurationSeconds,
+			&i.Loops,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const upsertMedia = `-- name: UpsertMedia :one
 INSERT INTO content.media (id, blob_key, content_type, size_bytes, sha256, duration_seconds, loops, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (blob_key) DO UPDATE SET
-    content_type = excluded.content_type, size_bytes = excluded.size_bytes, sha256 = excluded.sha256,
-    duration_seconds = excluded.duration_seconds, loops = excluded.loops
+    content_type = excluded.content_type, duration_seconds = excluded.duration_seconds, loops = excluded.loops
+WHERE media.sha256 = excluded.sha256 AND media.size_bytes = excluded.size_bytes
 RETURNING id
 `
 
@@ -32,6 +85,7 @@ type UpsertMediaParams struct {
 	CreatedAt       time.Time
 }
 
+// A key stands for the same bytes for ever: given others, it writes nothing and returns no row.
 func (q *Queries) UpsertMedia(ctx context.Context, arg UpsertMediaParams) (uuid.UUID, error) {
 	row := q.db.QueryRow(ctx, upsertMedia,
 		arg.ID,

@@ -13,7 +13,7 @@ import (
 )
 
 const getMeditation = `-- name: GetMeditation :one
-SELECT m.asked_locale, m.id, m.position, m.course_position, m.course_id, m.level, m.duration_seconds, m.voice, m.tags, m.locale, m.title, m.description, m.course_title FROM content.localised_meditations m
+SELECT m.asked_locale, m.id, m.position, m.course_position, m.course_id, m.level, m.duration_seconds, m.voice, m.category, m.tags, m.locale, m.title, m.description, m.course_title, m.media_id FROM content.localised_meditations m
 WHERE m.id = $1 AND m.asked_locale = $2::text
 `
 
@@ -38,23 +38,33 @@ func (q *Queries) GetMeditation(ctx context.Context, arg GetMeditationParams) (G
 		&i.ContentLocalisedMeditation.Level,
 		&i.ContentLocalisedMeditation.DurationSeconds,
 		&i.ContentLocalisedMeditation.Voice,
+		&i.ContentLocalisedMeditation.Category,
 		&i.ContentLocalisedMeditation.Tags,
 		&i.ContentLocalisedMeditation.Locale,
 		&i.ContentLocalisedMeditation.Title,
 		&i.ContentLocalisedMeditation.Description,
 		&i.ContentLocalisedMeditation.CourseTitle,
+		&i.ContentLocalisedMeditation.MediaID,
 	)
 	return i, err
 }
 
 const listMeditations = `-- name: ListMeditations :many
-SELECT m.asked_locale, m.id, m.position, m.course_position, m.course_id, m.level, m.duration_seconds, m.voice, m.tags, m.locale, m.title, m.description, m.course_title FROM content.localised_meditations m
-WHERE m.asked_locale = $1::text
-  AND (m.position, m.id) > ($2::integer, $3::uuid)
-  AND ($4::uuid IS NULL OR m.course_id = $4::uuid)
-  AND ($5::text = '' OR m.tags @> ARRAY[$5::text])
+WITH page AS (
+    SELECT i.id FROM content.meditations i
+    WHERE i.published_at IS NOT NULL AND EXISTS (SELECT FROM content.meditation_texts t WHERE t.meditation_id = i.id)
+      AND (i.position, i.id) > ($2::integer, $3::uuid)
+      AND ($4::uuid IS NULL OR i.course_id = $4::uuid AND EXISTS (
+          SELECT FROM content.localised_courses c WHERE c.id = $4::uuid AND c.asked_locale = $1::text
+      ))
+      AND ($5::text = '' OR i.tags @> ARRAY[$5::text])
+      AND ($6::text = '' OR i.category = $6::text)
+    ORDER BY i.position, i.id
+    LIMIT $7
+)
+SELECT m.asked_locale, m.id, m.position, m.course_position, m.course_id, m.level, m.duration_seconds, m.voice, m.category, m.tags, m.locale, m.title, m.description, m.course_title, m.media_id FROM page p
+JOIN content.localised_meditations m ON m.id = p.id AND m.asked_locale = $1::text
 ORDER BY m.position, m.id
-LIMIT $6
 `
 
 type ListMeditationsParams struct {
@@ -63,6 +73,7 @@ type ListMeditationsParams struct {
 	AfterID       uuid.UUID
 	CourseID      *uuid.UUID
 	Tag           string
+	Category      string
 	PageSize      int32
 }
 
@@ -70,7 +81,7 @@ type ListMeditationsRow struct {
 	ContentLocalisedMeditation ContentLocalisedMeditation
 }
 
-// One page of the published catalogue in the order of (position, id).
+// One page of the published catalogue in the order of (position, id). Only what is on the page is localised.
 func (q *Queries) ListMeditations(ctx context.Context, arg ListMeditationsParams) ([]ListMeditationsRow, error) {
 	rows, err := q.db.Query(ctx, listMeditations,
 		arg.Locale,
@@ -78,6 +89,7 @@ func (q *Queries) ListMeditations(ctx context.Context, arg ListMeditationsParams
 		arg.AfterID,
 		arg.CourseID,
 		arg.Tag,
+		arg.Category,
 		arg.PageSize,
 	)
 	if err != nil {
@@ -96,11 +108,65 @@ func (q *Queries) ListMeditations(ctx context.Context, arg ListMeditationsParams
 			&i.ContentLocalisedMeditation.Level,
 			&i.ContentLocalisedMeditation.DurationSeconds,
 			&i.ContentLocalisedMeditation.Voice,
+			&i.ContentLocalisedMeditation.Category,
 			&i.ContentLocalisedMeditation.Tags,
 			&i.ContentLocalisedMeditation.Locale,
 			&i.ContentLocalisedMeditation.Title,
 			&i.ContentLocalisedMeditation.Description,
 			&i.ContentLocalisedMeditation.CourseTitle,
+			&i.ContentLocalisedMeditation.MediaID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listMeditationsByID = `-- name: ListMeditationsByID :many
+SELECT m.asked_locale, m.id, m.position, m.course_position, m.course_id, m.level, m.duration_seconds, m.voice, m.category, m.tags, m.locale, m.title, m.description, m.course_title, m.media_id FROM content.localised_meditations m
+WHERE m.id = ANY($1::uuid[]) AND m.asked_locale = $2::text
+ORDER BY m.position, m.id
+`
+
+type ListMeditationsByIDParams struct {
+	Ids    []uuid.UUID
+	Locale string
+}
+
+type ListMeditationsByIDRow struct {
+	ContentLocalisedMeditation ContentLocalisedMeditation
+}
+
+// Published meditations in the order of the catalogue.
+func (q *Queries) ListMeditationsByID(ctx context.Context, arg ListMeditationsByIDParams) ([]ListMeditationsByIDRow, error) {
+	rows, err := q.db.Query(ctx, listMeditationsByID, arg.Ids, arg.Locale)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListMeditationsByIDRow{}
+	for rows.Next() {
+		var i ListMeditationsByIDRow
+		if err := rows.Scan(
+			&i.ContentLocalisedMeditation.AskedLocale,
+			&i.ContentLocalisedMeditation.ID,
+			&i.ContentLocalisedMeditation.Position,
+			&i.ContentLocalisedMeditation.CoursePosition,
+			&i.ContentLocalisedMeditation.CourseID,
+			&i.ContentLocalisedMeditation.Level,
+			&i.ContentLocalisedMeditation.DurationSeconds,
+			&i.ContentLocalisedMeditation.Voice,
+			&i.ContentLocalisedMeditation.Category,
+			&i.ContentLocalisedMeditation.Tags,
+			&i.ContentLocalisedMeditation.Locale,
+			&i.ContentLocalisedMeditation.Title,
+			&i.ContentLocalisedMeditation.Description,
+			&i.ContentLocalisedMeditation.CourseTitle,
+			&i.ContentLocalisedMeditation.MediaID,
 		); err != nil {
 			return nil, err
 		}
@@ -113,34 +179,45 @@ func (q *Queries) ListMeditations(ctx context.Context, arg ListMeditationsParams
 }
 
 const searchMeditations = `-- name: SearchMeditations :many
-WITH search AS (
-    SELECT l.code, websearch_to_tsquery(l.config::regconfig, $6::text)
-        || (websearch_to_tsquery(l.config::regconfig, $7::text) && to_tsquery('simple', $8::text || ':*')) AS query
-    FROM content.locales l WHERE l.code IN ($1::text, 'en')
-), hit AS (
-    SELECT t.meditation_id, ts_rank_cd(t.words, s.query)::float8 AS rank
+WITH search AS MATERIALIZED (
+    SELECT w.code, w.fallback_rank, websearch_to_tsquery(w.config, w.phrase) || (websearch_to_tsquery(w.config, w.head) && to_tsquery('simple', w.prefix || ':*')) AS query
+    FROM (
+        SELECT l.code, l.fallback_rank, l.config::regconfig AS config,
+               ($2::text[])[o.n] AS phrase, ($3::text[])[o.n] AS head, ($4::text[])[o.n] AS prefix
+        FROM content.locales l CROSS JOIN LATERAL (SELECT array_position($5::text[], l.code) AS n) o
+        WHERE o.n IS NOT NULL
+    ) w
+), hit AS MATERIALIZED (
+    SELECT i.id, i.position, ts_rank_cd(t.words, s.query)::float8 AS rank
     FROM search s
     JOIN content.meditation_texts t ON t.words @@ s.query AND t.locale = s.code
-    WHERE s.code = $1::text
-       OR NOT EXISTS (SELECT FROM content.meditation_texts x WHERE x.meditation_id = t.meditation_id AND x.locale = $1::text)
+    JOIN content.meditations i ON i.id = t.meditation_id AND i.published_at IS NOT NULL
+    WHERE s.code = $1::text OR NOT EXISTS (
+        SELECT FROM content.meditation_texts x JOIN content.locales l ON l.code = x.locale
+        WHERE x.meditation_id = t.meditation_id AND (x.locale = $1::text OR l.fallback_rank < s.fallback_rank)
+    )
+), page AS (
+    SELECT h.id, h.rank FROM hit h
+    WHERE (-h.rank, h.position, h.id) > (-$6::float8, $7::integer, $8::uuid)
+    ORDER BY -h.rank, h.position, h.id
+    LIMIT $9
 )
-SELECT m.asked_locale, m.id, m.position, m.course_position, m.course_id, m.level, m.duration_seconds, m.voice, m.tags, m.locale, m.title, m.description, m.course_title, h.rank
-FROM hit h
-JOIN content.localised_meditations m ON m.id = h.meditation_id AND m.asked_locale = $1::text
-WHERE (-h.rank, m.position, m.id) > (-$2::float8, $3::integer, $4::uuid)
-ORDER BY -h.rank, m.position, m.id
-LIMIT $5
+SELECT m.asked_locale, m.id, m.position, m.course_position, m.course_id, m.level, m.duration_seconds, m.voice, m.category, m.tags, m.locale, m.title, m.description, m.course_title, m.media_id, p.rank
+FROM page p
+JOIN content.localised_meditations m ON m.id = p.id AND m.asked_locale = $1::text
+ORDER BY -p.rank, m.position, m.id
 `
 
 type SearchMeditationsParams struct {
 	Locale        string
+	Phrases       []string
+	Heads         []string
+	Prefixes      []string
+	Languages     []string
 	AfterRank     float64
 	AfterPosition int32
 	AfterID       uuid.UUID
 	PageSize      int32
-	Phrase        string
-	Head          string
-	Prefix        string
 }
 
 type SearchMeditationsRow struct {
@@ -148,19 +225,20 @@ type SearchMeditationsRow struct {
 	Rank                       float64
 }
 
-// Published meditations whose words match, best first. phrase is every word of the query; head the words before the last one,
-// and prefix the last one, which may be unfinished (a raw word, letters and digits only).
-// A meditation without a text in the locale is found by its English one, as it is shown.
+// Published meditations whose words match, best first, by the text in which they are shown in the locale. The query comes folded for each of the
+// languages: a phrase is every word of it; a head the words before the last one, and a prefix the last one, which may be unfinished (a raw word,
+// letters and digits only). Only what is on the page is localised.
 func (q *Queries) SearchMeditations(ctx context.Context, arg SearchMeditationsParams) ([]SearchMeditationsRow, error) {
 	rows, err := q.db.Query(ctx, searchMeditations,
 		arg.Locale,
+		arg.Phrases,
+		arg.Heads,
+		arg.Prefixes,
+		arg.Languages,
 		arg.AfterRank,
 		arg.AfterPosition,
 		arg.AfterID,
 		arg.PageSize,
-		arg.Phrase,
-		arg.Head,
-		arg.Prefix,
 	)
 	if err != nil {
 		return nil, err
@@ -178,11 +256,13 @@ func (q *Queries) SearchMeditations(ctx context.Context, arg SearchMeditationsPa
 			&i.ContentLocalisedMeditation.Level,
 			&i.ContentLocalisedMeditation.DurationSeconds,
 			&i.ContentLocalisedMeditation.Voice,
+			&i.ContentLocalisedMeditation.Category,
 			&i.ContentLocalisedMeditation.Tags,
 			&i.ContentLocalisedMeditation.Locale,
 			&i.ContentLocalisedMeditation.Title,
 			&i.ContentLocalisedMeditation.Description,
 			&i.ContentLocalisedMeditation.CourseTitle,
+			&i.ContentLocalisedMeditation.MediaID,
 			&i.Rank,
 		); err != nil {
 			return nil, err
@@ -196,11 +276,19 @@ func (q *Queries) SearchMeditations(ctx context.Context, arg SearchMeditationsPa
 }
 
 const upsertMeditation = `-- name: UpsertMeditation :exec
-INSERT INTO content.meditations (id, slug, position, course_id, course_position, level, duration_seconds, voice, tags, media_id, published_at, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO content.meditations (id, slug, position, course_id, course_position, level, duration_seconds, voice, category, tags, media_id, created_at)
+SELECT $1::uuid, CASE WHEN EXISTS (SELECT FROM content.meditations x WHERE x.slug = $2::text AND x.id <> $1::uuid)
+           THEN $2::text || '-' || left($1::uuid::text, 8) ELSE $2::text END,
+       $3::integer, $4::uuid, $5::integer, $6::text, $7::integer,
+       $8::text, $9::text, $10::text[], $11::uuid, $12::timestamptz
 ON CONFLICT (id) DO UPDATE SET
     slug = excluded.slug, position = excluded.position, course_id = excluded.course_id, course_position = excluded.course_position,
-    level = excluded.level, duration_seconds = excluded.duration_seconds, voice = excluded.voice, tags = excluded.tags, media_id = excluded.media_id
+    level = excluded.level, duration_seconds = excluded.duration_seconds, voice = excluded.voice, category = excluded.category, tags = excluded.tags,
+    media_id = excluded.media_id, version = meditations.version + 1
+WHERE (meditations.slug, meditations.position, meditations.course_id, meditations.course_position, meditations.level, meditations.duration_seconds,
+       meditations.voice, meditations.category, meditations.tags, meditations.media_id)
+   IS DISTINCT FROM (excluded.slug, excluded.position, excluded.course_id, excluded.course_position, excluded.level, excluded.duration_seconds,
+       excluded.voice, excluded.category, excluded.tags, excluded.media_id)
 `
 
 type UpsertMeditationParams struct {
@@ -212,12 +300,13 @@ type UpsertMeditationParams struct {
 	Level           string
 	DurationSeconds int32
 	Voice           string
+	Category        *string
 	Tags            []string
 	MediaID         *uuid.UUID
-	PublishedAt     *time.Time
 	CreatedAt       time.Time
 }
 
+// Publishing a text publishes it. A slug that another one has is followed by eight digits of the id.
 func (q *Queries) UpsertMeditation(ctx context.Context, arg UpsertMeditationParams) error {
 	_, err := q.db.Exec(ctx, upsertMeditation,
 		arg.ID,
@@ -228,50 +317,10 @@ func (q *Queries) UpsertMeditation(ctx context.Context, arg UpsertMeditationPara
 		arg.Level,
 		arg.DurationSeconds,
 		arg.Voice,
+		arg.Category,
 		arg.Tags,
 		arg.MediaID,
-		arg.PublishedAt,
 		arg.CreatedAt,
-	)
-	return err
-}
-
-const upsertMeditationText = `-- name: UpsertMeditationText :exec
-INSERT INTO content.meditation_texts (meditation_id, locale, title, description, keywords, words)
-SELECT $1, l.code, $2, $3, $4,
-       setweight(to_tsvector(l.config::regconfig, $5::text), 'A')
-    || setweight(to_tsvector('simple', $5::text), 'A')
-    || setweight(to_tsvector(l.config::regconfig, $6::text), 'B')
-    || setweight(to_tsvector('simple', $6::text), 'B')
-    || setweight(to_tsvector(l.config::regconfig, $7::text), 'C')
-    || setweight(to_tsvector('simple', $7::text), 'D')
-FROM content.locales l WHERE l.code = $8
-ON CONFLICT (meditation_id, locale) DO UPDATE SET
-    title = excluded.title, description = excluded.description, keywords = excluded.keywords, words = excluded.words
-`
-
-type UpsertMeditationTextParams struct {
-	MeditationID      uuid.UUID
-	Title             string
-	Description       string
-	Keywords          string
-	FoldedTitle       string
-	FoldedKeywords    string
-	FoldedDescription string
-	Locale            string
-}
-
-// The folded texts are what the words are made of.
-func (q *Queries) UpsertMeditationText(ctx context.Context, arg UpsertMeditationTextParams) error {
-	_, err := q.db.Exec(ctx, upsertMeditationText,
-		arg.MeditationID,
-		arg.Title,
-		arg.Description,
-		arg.Keywords,
-		arg.FoldedTitle,
-		arg.FoldedKeywords,
-		arg.FoldedDescription,
-		arg.Locale,
 	)
 	return err
 }

@@ -5,8 +5,46 @@
 package contentdb
 
 import (
+	"time"
+
 	"github.com/google/uuid"
 )
+
+type ContentCategory struct {
+	Code     string
+	Position int32
+	TitleEn  string
+	TitleRu  string
+	TitleSr  string
+}
+
+type ContentItem struct {
+	Kind            string
+	ID              uuid.UUID
+	Slug            string
+	Position        int32
+	Category        *string
+	Version         int32
+	CreatedAt       time.Time
+	PublishedAt     *time.Time
+	CourseID        *uuid.UUID
+	CoursePosition  int32
+	Level           string
+	DurationSeconds int32
+	Voice           string
+	Tags            []string
+	MediaID         *uuid.UUID
+}
+
+type ContentLocalisedCourse struct {
+	AskedLocale string
+	ID          uuid.UUID
+	Position    int32
+	Category    *string
+	Locale      string
+	Title       string
+	Description string
+}
 
 type ContentLocalisedMeditation struct {
 	AskedLocale     string
@@ -17,9 +55,64 @@ type ContentLocalisedMeditation struct {
 	Level           string
 	DurationSeconds int32
 	Voice           string
+	Category        *string
 	Tags            []string
 	Locale          string
 	Title           string
 	Description     string
 	CourseTitle     string
+	MediaID         *uuid.UUID
+}
+
+type ContentMedium struct {
+	ID              uuid.UUID
+	BlobKey         string
+	ContentType     string
+	SizeBytes       int64
+	Sha256          []byte
+	DurationSeconds float64
+	Loops           bool
+	CreatedAt       time.Time
+}
+
+type ContentRevision struct {
+	ID           uuid.UUID
+	Kind         string
+	ItemID       uuid.UUID
+	MeditationID *uuid.UUID
+	CourseID     *uuid.UUID
+	Locale       string
+	Number       int32
+	State        string
+	Title        string
+	Description  string
+	MediaID      *uuid.UUID
+	PublishAt    *time.Time
+	Schedule     int32
+	JobID        *int64
+	Version      int32
+	// person
+	AuthorID *uuid.UUID
+	// person
+	ReviewerID *uuid.UUID
+	// person
+	PublisherID *uuid.UUID
+	Seeded      bool
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	PublishedAt *time.Time
+}
+
+type ContentTag struct {
+	Code    string
+	TitleEn string
+	TitleRu string
+	TitleSr string
+}
+
+type ContentVoice struct {
+	Code    string
+	TitleEn string
+	TitleRu string
+	TitleSr string
 }

@@ -9,6 +9,119 @@ import (
 	"context"
 )
 
+const listCategories = `-- name: ListCategories :many
+SELECT code, position, title_en, title_ru, title_sr FROM content.categories ORDER BY position, code LIMIT 1000
+`
+
+func (q *Queries) ListCategories(ctx context.Context) ([]ContentCategory, error) {
+	rows, err := q.db.Query(ctx, listCategories)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ContentCategory{}
+	for rows.Next() {
+		var i ContentCategory
+		if err := rows.Scan(
+			&i.Code,
+			&i.Position,
+			&i.TitleEn,
+			&i.TitleRu,
+			&i.TitleSr,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listTags = `-- name: ListTags :many
+SELECT code, title_en, title_ru, title_sr FROM content.tags ORDER BY code LIMIT 1000
+`
+
+func (q *Queries) ListTags(ctx context.Context) ([]ContentTag, error) {
+	rows, err := q.db.Query(ctx, listTags)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ContentTag{}
+	for rows.Next() {
+		var i ContentTag
+		if err := rows.Scan(
+			&i.Code,
+			&i.TitleEn,
+			&i.TitleRu,
+			&i.TitleSr,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listVoices = `-- name: ListVoices :many
+SELECT code, title_en, title_ru, title_sr FROM content.voices ORDER BY code LIMIT 1000
+`
+
+func (q *Queries) ListVoices(ctx context.Context) ([]ContentVoice, error) {
+	rows, err := q.db.Query(ctx, listVoices)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ContentVoice{}
+	for rows.Next() {
+		var i ContentVoice
+		if err := rows.Scan(
+			&i.Code,
+			&i.TitleEn,
+			&i.TitleRu,
+			&i.TitleSr,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const upsertCategory = `-- name: UpsertCategory :exec
+INSERT INTO content.categories (code, position, title_en, title_ru, title_sr)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (code) DO UPDATE SET position = excluded.position, title_en = excluded.title_en, title_ru = excluded.title_ru, title_sr = excluded.title_sr
+`
+
+type UpsertCategoryParams struct {
+	Code     string
+	Position int32
+	TitleEn  string
+	TitleRu  string
+	TitleSr  string
+}
+
+func (q *Queries) UpsertCategory(ctx context.Context, arg UpsertCategoryParams) error {
+	_, err := q.db.Exec(ctx, upsertCategory,
+		arg.Code,
+		arg.Position,
+		arg.TitleEn,
+		arg.TitleRu,
+		arg.TitleSr,
+	)
+	return err
+}
+
 const upsertTag = `-- name: UpsertTag :exec
 INSERT INTO content.tags (code, title_en, title_ru, title_sr) VALUES ($1, $2, $3, $4)
 ON CONFLICT (code) DO UPDATE SET title_en = excluded.title_en, title_ru = excluded.title_ru, title_sr = excluded.title_sr

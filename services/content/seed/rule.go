@@ -26,22 +26,25 @@ var (
 	slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 )
 
-// arrange puts courses and meditations into the order of their positions and gives each meditation the id of its course.
+// arrange puts courses and meditations into the order of their positions and gives each meditation the id and the category of its course.
 func (d *Data) arrange() {
 	slices.SortStableFunc(d.Courses, func(a, b Course) int { return cmp.Compare(a.Position, b.Position) })
 	slices.SortStableFunc(d.Meditations, func(a, b Meditation) int { return cmp.Compare(a.Position, b.Position) })
-	ids := map[string]uuid.UUID{}
+	courses := map[string]Course{}
 	for _, c := range d.Courses {
-		ids[c.Slug] = c.ID
+		courses[c.Slug] = c
 	}
 	for i, m := range d.Meditations {
-		d.Meditations[i].CourseID = ids[m.Course]
+		d.Meditations[i].CourseID = courses[m.Course].ID
+		if m.Category == "" {
+			d.Meditations[i].Category = courses[m.Course].Category
+		}
 	}
 }
 
 // Validate reports everything that is wrong with the catalogue, all at once.
 func (d *Data) Validate() error {
-	c := check{ids: map[uuid.UUID]string{}, names: map[string]bool{}}
+	c := check{ids: map[uuid.UUID]string{}, names: map[string]bool{}, categories: map[string]bool{}}
 	tags, sounds := c.vocabulary(d)
 	courses := c.courses(d)
 	c.meditations(d, courses, tags, sounds)
@@ -55,6 +58,8 @@ type check struct {
 	ids map[uuid.UUID]string
 	// names are the codes, slugs and titles seen, each with its kind.
 	names map[string]bool
+	// categories are the codes of categories.
+	categories map[string]bool
 }
 
 // that notes a fault of a subject unless the condition holds.
@@ -64,9 +69,15 @@ func (c *check) that(holds bool, subject, format string, args ...any) {
 	}
 }
 
-// vocabulary checks tags and voices, and returns the codes of the tags and the sounds of each voice.
+// vocabulary checks categories, tags and voices, and returns the codes of the tags and the sounds of each voice.
 func (c *check) vocabulary(d *Data) (tags map[string]bool, sounds map[string][]string) {
 	tags, sounds = map[string]bool{}, map[string][]string{}
+	for _, g := range d.Categories {
+		subject := "category " + g.Code
+		c.code(subject, g.Code)
+		c.localised(subject, "name", maxName, g.Names)
+		c.categories[g.Code] = true
+	}
 	for _, t := range d.Tags {
 		subject := "tag " + t.Code
 		c.code(subject, t.Code)
@@ -95,12 +106,17 @@ func (c *check) courses(d *Data) map[string]int {
 		c.identity(subject, course.ID, course.Slug)
 		c.texts(subject, course.Texts)
 		c.that(course.Position == i+1, subject, "position %d, want %d", course.Position, i+1)
+		c.that(c.categories[course.Category], subject, "there is no category %q", course.Category)
 		positions[course.Slug] = course.Position
 	}
 	return positions
 }
 
 func (c *check) meditations(d *Data, courses map[string]int, tags map[string]bool, sounds map[string][]string) {
+	shelves := map[string]string{} // category of each course
+	for _, course := range d.Courses {
+		shelves[course.Slug] = course.Category
+	}
 	lengths := map[string]int{} // meditations of each course so far
 	last := 0                   // position of the course of the one before; those that stand alone come after every course
 	for i, m := range d.Meditations {
@@ -109,6 +125,7 @@ func (c *check) meditations(d *Data, courses map[string]int, tags map[string]boo
 		c.texts(subject, m.Texts)
 		c.that(m.Position == i+1, subject, "position %d, want %d", m.Position, i+1)
 
+		c.that(c.categories[m.Category], subject, "there is no category %q", m.Category)
 		place := len(d.Courses) + 1
 		if m.Course == "" {
 			c.that(m.CoursePosition == 0 && m.CourseID == uuid.Nil, subject, "has a place in a course, but no course")
@@ -116,6 +133,7 @@ func (c *check) meditations(d *Data, courses map[string]int, tags map[string]boo
 			var known bool
 			place, known = courses[m.Course]
 			c.that(known, subject, "there is no course %q", m.Course)
+			c.that(m.Category == shelves[m.Course], subject, "category %q, and that of its course is %q", m.Category, shelves[m.Course])
 			lengths[m.Course]++
 			c.that(m.CoursePosition == lengths[m.Course], subject, "course position %d, want %d", m.CoursePosition, lengths[m.Course])
 		}

@@ -20,6 +20,9 @@ func TestValidateRefuses(t *testing.T) {
 		spoil func(d *Data)
 		want  string
 	}{
+		{"category code malformed", func(d *Data) { d.Categories[0].Code = "Basics" }, `malformed code "Basics"`},
+		{"category code twice", func(d *Data) { d.Categories[1].Code = d.Categories[0].Code }, `code of a category "basics" is there twice`},
+		{"category name missing", func(d *Data) { delete(d.Categories[0].Names, "ru") }, "no ru name"},
 		{"tag code malformed", func(d *Data) { d.Tags[0].Code = "Deep Sleep" }, `malformed code "Deep Sleep"`},
 		{"tag code twice", func(d *Data) { d.Tags[1].Code = d.Tags[0].Code }, `code of a tag "sleep" is there twice`},
 		{"tag name missing", func(d *Data) { delete(d.Tags[0].Names, "sr") }, "no sr name"},
@@ -37,6 +40,8 @@ func TestValidateRefuses(t *testing.T) {
 		{"course slug twice", func(d *Data) { d.Courses[1].Slug = d.Courses[0].Slug }, `slug "first-steps" is there twice`},
 		{"course position with a gap", func(d *Data) { d.Courses[5].Position = 7 }, "position 7, want 6"},
 		{"course empty", func(d *Data) { d.Courses = append(d.Courses, Course{Slug: "empty", Position: 7}) }, "course empty: is empty"},
+		{"course of no category", func(d *Data) { d.Courses[0].Category = "" }, `course first-steps: there is no category ""`},
+		{"course of an unknown category", func(d *Data) { d.Courses[0].Category = "anger" }, `there is no category "anger"`},
 		{"course description missing", func(d *Data) {
 			text(d.Courses[0].Texts, "ru", func(x *Text) { x.Description = "" })
 		}, "no ru description"},
@@ -47,6 +52,8 @@ func TestValidateRefuses(t *testing.T) {
 		{"meditation position twice", func(d *Data) { d.Meditations[4].Position = 4 }, "position 4, want 5"},
 		{"place in a course with a gap", func(d *Data) { d.Meditations[2].CoursePosition = 4 }, "course position 4, want 3"},
 		{"course unknown", func(d *Data) { d.Meditations[0].Course = "lost" }, `there is no course "lost"`},
+		{"another category than the course", func(d *Data) { d.Meditations[0].Category = "sleep" }, `category "sleep", and that of its course is "basics"`},
+		{"alone, of no category", func(d *Data) { last(d).Category = "" }, `there is no category ""`},
 		{"alone, with a place", func(d *Data) { last(d).CoursePosition = 1 }, "has a place in a course, but no course"},
 		{"alone, with a course id", func(d *Data) { last(d).CourseID = d.Courses[0].ID }, "has a place in a course, but no course"},
 		{"behind a later course", func(d *Data) { last(d).Course, last(d).CoursePosition = "first-steps", 9 }, "stands behind a later course"},

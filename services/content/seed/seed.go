@@ -16,7 +16,7 @@ import (
 	"github.com/google/uuid"
 )
 
-//go:embed tags.json voices.json courses.json meditations/*.json
+//go:embed categories.json tags.json voices.json courses.json meditations/*.json
 var files embed.FS
 
 // Locales returns the languages in which every text exists: English, Russian, and Serbian in Latin script.
@@ -24,9 +24,10 @@ func Locales() []string { return []string{"en", "ru", "sr"} }
 
 // Data is the whole catalogue.
 type Data struct {
-	// Tags and Voices are the vocabularies of the meditations.
-	Tags   []Tag
-	Voices []Voice
+	// Categories, Tags and Voices are the vocabularies. The categories stand in their order.
+	Categories []Category
+	Tags       []Tag
+	Voices     []Voice
 	// Courses and Meditations stand in the order of their positions.
 	Courses     []Course
 	Meditations []Meditation
@@ -46,6 +47,13 @@ const (
 type Text struct {
 	Title       string `json:"title"`
 	Description string `json:"description"`
+}
+
+// Category is the one shelf that a course or meditation stands on.
+type Category struct {
+	Code string `json:"code"`
+	// Names by locale.
+	Names map[string]string `json:"names"`
 }
 
 // Tag is a theme by which meditations are found.
@@ -70,6 +78,8 @@ type Course struct {
 	Slug string    `json:"slug"`
 	// Position among the courses, from 1.
 	Position int `json:"position"`
+	// Category is the code of its category.
+	Category string `json:"category"`
 	// Texts by locale.
 	Texts map[string]Text `json:"texts"`
 }
@@ -85,8 +95,10 @@ type Meditation struct {
 	// CourseID is the id of its course; uuid.Nil when it stands alone.
 	CourseID uuid.UUID `json:"-"`
 	// CoursePosition is the place within the course, from 1; 0 when it stands alone.
-	CoursePosition int   `json:"course_position"`
-	Level          Level `json:"level"`
+	CoursePosition int `json:"course_position"`
+	// Category is the code of its category; in a course it is the course's, and left out in the file.
+	Category string `json:"category"`
+	Level    Level  `json:"level"`
 	// DurationSeconds is how long the practice takes: a whole number of rounds when its sound loops.
 	DurationSeconds int `json:"duration_seconds"`
 	// Voice is the code of a Voice.
@@ -111,11 +123,12 @@ func Catalogue() (*Data, error) {
 	return d, nil
 }
 
-// read gathers the catalogue from its files, in the order of positions, and resolves the courses of meditations.
+// read gathers the catalogue from its files, in the order of positions, and resolves the courses and categories of meditations.
 func read(fsys fs.FS) (*Data, error) {
 	var d Data
 	err := errors.Join(
-		decode(fsys, "tags.json", &d.Tags), decode(fsys, "voices.json", &d.Voices), decode(fsys, "courses.json", &d.Courses),
+		decode(fsys, "categories.json", &d.Categories), decode(fsys, "tags.json", &d.Tags), decode(fsys, "voices.json", &d.Voices),
+		decode(fsys, "courses.json", &d.Courses),
 	)
 	names, globErr := fs.Glob(fsys, "meditations/*.json")
 	err = errors.Join(err, globErr)

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/google/uuid"
-
 	"github.com/mindspace-app/mindspace/services/content/sound"
 )
 
@@ -34,6 +32,7 @@ func TestCatalogueIsWorthSeeing(t *testing.T) {
 	for _, m := range d.Meditations {
 		lengths[m.Course]++
 		used["level "+string(m.Level)], used["voice "+m.Voice], used["sound "+m.Sound] = true, true, true
+		used["category "+m.Category] = true
 		for _, tag := range m.Tags {
 			used["tag "+tag] = true
 		}
@@ -47,6 +46,9 @@ func TestCatalogueIsWorthSeeing(t *testing.T) {
 		t.Errorf("%d meditations in courses and %d alone, want at least 42 and 3", len(d.Meditations)-lengths[""], lengths[""])
 	}
 	wanted := []string{"level beginner", "level intermediate", "level advanced"}
+	for _, category := range d.Categories {
+		wanted = append(wanted, "category "+category.Code)
+	}
 	for _, tag := range d.Tags {
 		wanted = append(wanted, "tag "+tag.Code)
 	}
@@ -119,13 +121,13 @@ func TestCatalogueIsTheSameEveryTimeAndOwned(t *testing.T) {
 func TestReadResolvesCourses(t *testing.T) {
 	t.Parallel()
 	d := catalogue(t)
-	ids := map[string]uuid.UUID{"": uuid.Nil}
+	courses := map[string]Course{}
 	for _, c := range d.Courses {
-		ids[c.Slug] = c.ID
+		courses[c.Slug] = c
 	}
 	for _, m := range d.Meditations {
-		if m.CourseID != ids[m.Course] {
-			t.Errorf("%s: course id %s, want that of %q", m.Slug, m.CourseID, m.Course)
+		if m.CourseID != courses[m.Course].ID || m.Course != "" && m.Category != courses[m.Course].Category {
+			t.Errorf("%s: course id %s and category %q, want those of %q", m.Slug, m.CourseID, m.Category, m.Course)
 		}
 	}
 }
@@ -134,7 +136,7 @@ func TestReadIsStrict(t *testing.T) {
 	t.Parallel()
 	const id = "019b8cbd-b6d0-7e75-a467-126b36715e1a"
 	good := map[string]string{
-		"tags.json": `[]`, "voices.json": `[]`, "courses.json": `[]`, "meditations/a.json": `[{"id": "` + id + `", "slug": "a"}]`,
+		"categories.json": `[]`, "tags.json": `[]`, "voices.json": `[]`, "courses.json": `[]`, "meditations/a.json": `[{"id": "` + id + `", "slug": "a"}]`,
 	}
 	for _, tt := range []struct{ name, file, content, want string }{
 		{"good", "tags.json", `[]`, ""},

@@ -13,6 +13,7 @@ import (
 	_ "github.com/mindspace-app/mindspace/gen/go/mindspace/policy/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -82,6 +83,128 @@ func (Level) EnumDescriptor() ([]byte, []int) {
 	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{0}
 }
 
+// TimeOfDay is a part of a person's day.
+type TimeOfDay int32
+
+const (
+	// Not set.
+	TimeOfDay_TIME_OF_DAY_UNSPECIFIED TimeOfDay = 0
+	// From 05:00 on.
+	TimeOfDay_TIME_OF_DAY_MORNING TimeOfDay = 1
+	// From 11:00 on.
+	TimeOfDay_TIME_OF_DAY_DAY TimeOfDay = 2
+	// From 17:00 on.
+	TimeOfDay_TIME_OF_DAY_EVENING TimeOfDay = 3
+	// From 22:00 on.
+	TimeOfDay_TIME_OF_DAY_NIGHT TimeOfDay = 4
+)
+
+// Enum value maps for TimeOfDay.
+var (
+	TimeOfDay_name = map[int32]string{
+		0: "TIME_OF_DAY_UNSPECIFIED",
+		1: "TIME_OF_DAY_MORNING",
+		2: "TIME_OF_DAY_DAY",
+		3: "TIME_OF_DAY_EVENING",
+		4: "TIME_OF_DAY_NIGHT",
+	}
+	TimeOfDay_value = map[string]int32{
+		"TIME_OF_DAY_UNSPECIFIED": 0,
+		"TIME_OF_DAY_MORNING":     1,
+		"TIME_OF_DAY_DAY":         2,
+		"TIME_OF_DAY_EVENING":     3,
+		"TIME_OF_DAY_NIGHT":       4,
+	}
+)
+
+func (x TimeOfDay) Enum() *TimeOfDay {
+	p := new(TimeOfDay)
+	*p = x
+	return p
+}
+
+func (x TimeOfDay) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TimeOfDay) Descriptor() protoreflect.EnumDescriptor {
+	return file_mindspace_content_v1_content_proto_enumTypes[1].Descriptor()
+}
+
+func (TimeOfDay) Type() protoreflect.EnumType {
+	return &file_mindspace_content_v1_content_proto_enumTypes[1]
+}
+
+func (x TimeOfDay) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TimeOfDay.Descriptor instead.
+func (TimeOfDay) EnumDescriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{1}
+}
+
+// ForNowReason is why a meditation is proposed.
+type ForNowReason int32
+
+const (
+	// Not set.
+	ForNowReason_FOR_NOW_REASON_UNSPECIFIED ForNowReason = 0
+	// It is the next one of a course that the person is taking.
+	ForNowReason_FOR_NOW_REASON_NEXT_IN_COURSE ForNowReason = 1
+	// It is a favourite.
+	ForNowReason_FOR_NOW_REASON_FAVOURITE ForNowReason = 2
+	// It fits the time of day.
+	ForNowReason_FOR_NOW_REASON_TIME_OF_DAY ForNowReason = 3
+	// It fits any time; such ones fill up what would be too short a list.
+	ForNowReason_FOR_NOW_REASON_ANY_TIME ForNowReason = 4
+)
+
+// Enum value maps for ForNowReason.
+var (
+	ForNowReason_name = map[int32]string{
+		0: "FOR_NOW_REASON_UNSPECIFIED",
+		1: "FOR_NOW_REASON_NEXT_IN_COURSE",
+		2: "FOR_NOW_REASON_FAVOURITE",
+		3: "FOR_NOW_REASON_TIME_OF_DAY",
+		4: "FOR_NOW_REASON_ANY_TIME",
+	}
+	ForNowReason_value = map[string]int32{
+		"FOR_NOW_REASON_UNSPECIFIED":    0,
+		"FOR_NOW_REASON_NEXT_IN_COURSE": 1,
+		"FOR_NOW_REASON_FAVOURITE":      2,
+		"FOR_NOW_REASON_TIME_OF_DAY":    3,
+		"FOR_NOW_REASON_ANY_TIME":       4,
+	}
+)
+
+func (x ForNowReason) Enum() *ForNowReason {
+	p := new(ForNowReason)
+	*p = x
+	return p
+}
+
+func (x ForNowReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ForNowReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_mindspace_content_v1_content_proto_enumTypes[2].Descriptor()
+}
+
+func (ForNowReason) Type() protoreflect.EnumType {
+	return &file_mindspace_content_v1_content_proto_enumTypes[2]
+}
+
+func (x ForNowReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ForNowReason.Descriptor instead.
+func (ForNowReason) EnumDescriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{2}
+}
+
 // Meditation is one guided practice, in one locale.
 type Meditation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -97,16 +220,19 @@ type Meditation struct {
 	Level Level `protobuf:"varint,5,opt,name=level,proto3,enum=mindspace.content.v1.Level" json:"level,omitempty"`
 	// Codes of its tags, sorted, for example "sleep".
 	Tags []string `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`
-	// Id of the course that it belongs to, a UUID; empty when it stands alone.
+	// Id of the course that it belongs to, a UUID; empty when it stands alone, and while that course is not published.
 	CourseId string `protobuf:"bytes,7,opt,name=course_id,json=courseId,proto3" json:"course_id,omitempty"`
-	// Title of that course, in the same locale.
+	// Title of that course, in the locale that was asked for, or where it is missing in the first of en, ru and sr that has one; so it may be in another
+	// language than the title. Empty without a course.
 	CourseTitle string `protobuf:"bytes,8,opt,name=course_title,json=courseTitle,proto3" json:"course_title,omitempty"`
-	// Place within the course, from 1; 0 when it stands alone.
+	// Place within the course, from 1; 0 without one.
 	CoursePosition int32 `protobuf:"varint,9,opt,name=course_position,json=coursePosition,proto3" json:"course_position,omitempty"`
 	// Who or what leads it: code of the voice, for example "bells".
 	Voice string `protobuf:"bytes,10,opt,name=voice,proto3" json:"voice,omitempty"`
-	// The locale of title and description: the one asked for, or "en" where that is missing.
-	Locale        string `protobuf:"bytes,11,opt,name=locale,proto3" json:"locale,omitempty"`
+	// The locale of title and description: the one asked for, or the first of en, ru and sr that has a text where that is missing.
+	Locale string `protobuf:"bytes,11,opt,name=locale,proto3" json:"locale,omitempty"`
+	// Code of the category that it stands in, for example "sleep"; empty for none.
+	Category      string `protobuf:"bytes,12,opt,name=category,proto3" json:"category,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -218,6 +344,388 @@ func (x *Meditation) GetLocale() string {
 	return ""
 }
 
+func (x *Meditation) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+// Course is a row of meditations that build on each other, in one locale.
+type Course struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, a UUID.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Title, plain text.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What it is and for whom, plain text.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// Code of the category that it stands in; empty for none.
+	Category string `protobuf:"bytes,4,opt,name=category,proto3" json:"category,omitempty"`
+	// The locale of title and description, as in Meditation.
+	Locale string `protobuf:"bytes,5,opt,name=locale,proto3" json:"locale,omitempty"`
+	// How many published meditations it has.
+	MeditationCount int32 `protobuf:"varint,6,opt,name=meditation_count,json=meditationCount,proto3" json:"meditation_count,omitempty"`
+	// How long these take together, in seconds.
+	TotalSeconds int32 `protobuf:"varint,7,opt,name=total_seconds,json=totalSeconds,proto3" json:"total_seconds,omitempty"`
+	// Ids of these, UUIDs, in the order of the course.
+	MeditationIds []string `protobuf:"bytes,8,rep,name=meditation_ids,json=meditationIds,proto3" json:"meditation_ids,omitempty"`
+	// What the caller has finished of it. Missing when nobody is signed in, and when it cannot be told at the moment.
+	Progress      *CourseProgress `protobuf:"bytes,9,opt,name=progress,proto3" json:"progress,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Course) Reset() {
+	*x = Course{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Course) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Course) ProtoMessage() {}
+
+func (x *Course) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Course.ProtoReflect.Descriptor instead.
+func (*Course) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Course) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Course) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Course) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Course) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *Course) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+func (x *Course) GetMeditationCount() int32 {
+	if x != nil {
+		return x.MeditationCount
+	}
+	return 0
+}
+
+func (x *Course) GetTotalSeconds() int32 {
+	if x != nil {
+		return x.TotalSeconds
+	}
+	return 0
+}
+
+func (x *Course) GetMeditationIds() []string {
+	if x != nil {
+		return x.MeditationIds
+	}
+	return nil
+}
+
+func (x *Course) GetProgress() *CourseProgress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
+// CourseProgress is what a person has finished of a course. It counts what was practised while the meditation was in the course: where editors move one
+// into another course, what was finished of it before stays behind.
+type CourseProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids of the published meditations that were finished, UUIDs, in the order of the course.
+	FinishedMeditationIds []string `protobuf:"bytes,1,rep,name=finished_meditation_ids,json=finishedMeditationIds,proto3" json:"finished_meditation_ids,omitempty"`
+	// How many these are.
+	FinishedCount int32 `protobuf:"varint,2,opt,name=finished_count,json=finishedCount,proto3" json:"finished_count,omitempty"`
+	// How many published meditations the course has.
+	TotalCount int32 `protobuf:"varint,3,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
+	// When every meditation that the course had then was finished; missing when not yet. It stays when the course gets more of them.
+	CompletedAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=completed_at,json=completedAt,proto3" json:"completed_at,omitempty"`
+	// The first meditation that was not finished, a UUID; empty when all were.
+	NextMeditationId string `protobuf:"bytes,5,opt,name=next_meditation_id,json=nextMeditationId,proto3" json:"next_meditation_id,omitempty"`
+	// When the course was practised last; missing when never.
+	LastPracticedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_practiced_at,json=lastPracticedAt,proto3" json:"last_practiced_at,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *CourseProgress) Reset() {
+	*x = CourseProgress{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CourseProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CourseProgress) ProtoMessage() {}
+
+func (x *CourseProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CourseProgress.ProtoReflect.Descriptor instead.
+func (*CourseProgress) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CourseProgress) GetFinishedMeditationIds() []string {
+	if x != nil {
+		return x.FinishedMeditationIds
+	}
+	return nil
+}
+
+func (x *CourseProgress) GetFinishedCount() int32 {
+	if x != nil {
+		return x.FinishedCount
+	}
+	return 0
+}
+
+func (x *CourseProgress) GetTotalCount() int32 {
+	if x != nil {
+		return x.TotalCount
+	}
+	return 0
+}
+
+func (x *CourseProgress) GetCompletedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CompletedAt
+	}
+	return nil
+}
+
+func (x *CourseProgress) GetNextMeditationId() string {
+	if x != nil {
+		return x.NextMeditationId
+	}
+	return ""
+}
+
+func (x *CourseProgress) GetLastPracticedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastPracticedAt
+	}
+	return nil
+}
+
+// Category is the one shelf that a meditation or course stands on.
+type Category struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Code, for example "sleep".
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Title in the locale that was asked for.
+	Title         string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Category) Reset() {
+	*x = Category{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Category) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Category) ProtoMessage() {}
+
+func (x *Category) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Category.ProtoReflect.Descriptor instead.
+func (*Category) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Category) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Category) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+// Tag is a theme; a meditation has several.
+type Tag struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Code, for example "body_scan".
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Title in the locale that was asked for.
+	Title         string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tag) Reset() {
+	*x = Tag{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tag) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tag) ProtoMessage() {}
+
+func (x *Tag) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tag.ProtoReflect.Descriptor instead.
+func (*Tag) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Tag) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Tag) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+// Voice is who or what leads a meditation.
+type Voice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Code, for example "bells".
+	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Title in the locale that was asked for.
+	Title         string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Voice) Reset() {
+	*x = Voice{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Voice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Voice) ProtoMessage() {}
+
+func (x *Voice) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Voice.ProtoReflect.Descriptor instead.
+func (*Voice) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Voice) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Voice) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
 // ListMeditationsRequest asks for one page.
 type ListMeditationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -225,19 +733,21 @@ type ListMeditationsRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Token of the page, from the answer before; empty for the first page.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Language of the texts, a BCP 47 tag: en, ru or sr (Latin); any other language falls back to en. Empty means en.
+	// Language of the texts, a BCP 47 tag: en, ru or sr (Latin); any other language is en, as is an empty one.
 	Locale string `protobuf:"bytes,3,opt,name=locale,proto3" json:"locale,omitempty"`
 	// Only meditations of this course, a UUID.
 	CourseId string `protobuf:"bytes,4,opt,name=course_id,json=courseId,proto3" json:"course_id,omitempty"`
 	// Only meditations with this tag.
-	Tag           string `protobuf:"bytes,5,opt,name=tag,proto3" json:"tag,omitempty"`
+	Tag string `protobuf:"bytes,5,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Only meditations of this category.
+	Category      string `protobuf:"bytes,6,opt,name=category,proto3" json:"category,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListMeditationsRequest) Reset() {
 	*x = ListMeditationsRequest{}
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[1]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -249,7 +759,7 @@ func (x *ListMeditationsRequest) String() string {
 func (*ListMeditationsRequest) ProtoMessage() {}
 
 func (x *ListMeditationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[1]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -262,7 +772,7 @@ func (x *ListMeditationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMeditationsRequest.ProtoReflect.Descriptor instead.
 func (*ListMeditationsRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{1}
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListMeditationsRequest) GetPageSize() int32 {
@@ -300,6 +810,13 @@ func (x *ListMeditationsRequest) GetTag() string {
 	return ""
 }
 
+func (x *ListMeditationsRequest) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
 // ListMeditationsResponse is one page.
 type ListMeditationsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -313,7 +830,7 @@ type ListMeditationsResponse struct {
 
 func (x *ListMeditationsResponse) Reset() {
 	*x = ListMeditationsResponse{}
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[2]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -325,7 +842,7 @@ func (x *ListMeditationsResponse) String() string {
 func (*ListMeditationsResponse) ProtoMessage() {}
 
 func (x *ListMeditationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[2]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -338,7 +855,7 @@ func (x *ListMeditationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMeditationsResponse.ProtoReflect.Descriptor instead.
 func (*ListMeditationsResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{2}
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListMeditationsResponse) GetMeditations() []*Meditation {
@@ -368,7 +885,7 @@ type GetMeditationRequest struct {
 
 func (x *GetMeditationRequest) Reset() {
 	*x = GetMeditationRequest{}
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[3]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -380,7 +897,7 @@ func (x *GetMeditationRequest) String() string {
 func (*GetMeditationRequest) ProtoMessage() {}
 
 func (x *GetMeditationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[3]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -393,7 +910,7 @@ func (x *GetMeditationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMeditationRequest.ProtoReflect.Descriptor instead.
 func (*GetMeditationRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{3}
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetMeditationRequest) GetId() string {
@@ -414,14 +931,16 @@ func (x *GetMeditationRequest) GetLocale() string {
 type GetMeditationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The meditation.
-	Meditation    *Meditation `protobuf:"bytes,1,opt,name=meditation,proto3" json:"meditation,omitempty"`
+	Meditation *Meditation `protobuf:"bytes,1,opt,name=meditation,proto3" json:"meditation,omitempty"`
+	// It is a favourite of the caller.
+	Favourite     bool `protobuf:"varint,2,opt,name=favourite,proto3" json:"favourite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetMeditationResponse) Reset() {
 	*x = GetMeditationResponse{}
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[4]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -433,7 +952,7 @@ func (x *GetMeditationResponse) String() string {
 func (*GetMeditationResponse) ProtoMessage() {}
 
 func (x *GetMeditationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[4]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -446,7 +965,7 @@ func (x *GetMeditationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMeditationResponse.ProtoReflect.Descriptor instead.
 func (*GetMeditationResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{4}
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetMeditationResponse) GetMeditation() *Meditation {
@@ -454,6 +973,13 @@ func (x *GetMeditationResponse) GetMeditation() *Meditation {
 		return x.Meditation
 	}
 	return nil
+}
+
+func (x *GetMeditationResponse) GetFavourite() bool {
+	if x != nil {
+		return x.Favourite
+	}
+	return false
 }
 
 // SearchMeditationsRequest asks for one page of matches.
@@ -473,7 +999,7 @@ type SearchMeditationsRequest struct {
 
 func (x *SearchMeditationsRequest) Reset() {
 	*x = SearchMeditationsRequest{}
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[5]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -485,7 +1011,7 @@ func (x *SearchMeditationsRequest) String() string {
 func (*SearchMeditationsRequest) ProtoMessage() {}
 
 func (x *SearchMeditationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[5]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -498,7 +1024,7 @@ func (x *SearchMeditationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchMeditationsRequest.ProtoReflect.Descriptor instead.
 func (*SearchMeditationsRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{5}
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SearchMeditationsRequest) GetQuery() string {
@@ -542,7 +1068,7 @@ type SearchMeditationsResponse struct {
 
 func (x *SearchMeditationsResponse) Reset() {
 	*x = SearchMeditationsResponse{}
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[6]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -554,7 +1080,7 @@ func (x *SearchMeditationsResponse) String() string {
 func (*SearchMeditationsResponse) ProtoMessage() {}
 
 func (x *SearchMeditationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_content_v1_content_proto_msgTypes[6]
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -567,7 +1093,7 @@ func (x *SearchMeditationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchMeditationsResponse.ProtoReflect.Descriptor instead.
 func (*SearchMeditationsResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{6}
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SearchMeditationsResponse) GetMeditations() []*Meditation {
@@ -584,11 +1110,1412 @@ func (x *SearchMeditationsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// ListCoursesRequest asks for one page.
+type ListCoursesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Courses a page, 1 to 100; 0 means 20.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Token of the page, from the answer before; empty for the first page.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Language of the texts, as in ListMeditations.
+	Locale string `protobuf:"bytes,3,opt,name=locale,proto3" json:"locale,omitempty"`
+	// Only courses of this category.
+	Category      string `protobuf:"bytes,4,opt,name=category,proto3" json:"category,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCoursesRequest) Reset() {
+	*x = ListCoursesRequest{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCoursesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCoursesRequest) ProtoMessage() {}
+
+func (x *ListCoursesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCoursesRequest.ProtoReflect.Descriptor instead.
+func (*ListCoursesRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListCoursesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListCoursesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListCoursesRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+func (x *ListCoursesRequest) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+// ListCoursesResponse is one page.
+type ListCoursesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The courses, in their order.
+	Courses []*Course `protobuf:"bytes,1,rep,name=courses,proto3" json:"courses,omitempty"`
+	// Token of the next page; empty after the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCoursesResponse) Reset() {
+	*x = ListCoursesResponse{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCoursesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCoursesResponse) ProtoMessage() {}
+
+func (x *ListCoursesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCoursesResponse.ProtoReflect.Descriptor instead.
+func (*ListCoursesResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListCoursesResponse) GetCourses() []*Course {
+	if x != nil {
+		return x.Courses
+	}
+	return nil
+}
+
+func (x *ListCoursesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// GetCourseRequest asks for one course.
+type GetCourseRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, a UUID.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Language of the texts, as in ListMeditations.
+	Locale        string `protobuf:"bytes,2,opt,name=locale,proto3" json:"locale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCourseRequest) Reset() {
+	*x = GetCourseRequest{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCourseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCourseRequest) ProtoMessage() {}
+
+func (x *GetCourseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCourseRequest.ProtoReflect.Descriptor instead.
+func (*GetCourseRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GetCourseRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GetCourseRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+// GetCourseResponse is one course.
+type GetCourseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The course.
+	Course *Course `protobuf:"bytes,1,opt,name=course,proto3" json:"course,omitempty"`
+	// Its published meditations, in order.
+	Meditations   []*Meditation `protobuf:"bytes,2,rep,name=meditations,proto3" json:"meditations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCourseResponse) Reset() {
+	*x = GetCourseResponse{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCourseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCourseResponse) ProtoMessage() {}
+
+func (x *GetCourseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCourseResponse.ProtoReflect.Descriptor instead.
+func (*GetCourseResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *GetCourseResponse) GetCourse() *Course {
+	if x != nil {
+		return x.Course
+	}
+	return nil
+}
+
+func (x *GetCourseResponse) GetMeditations() []*Meditation {
+	if x != nil {
+		return x.Meditations
+	}
+	return nil
+}
+
+// ListCategoriesRequest asks for all of them.
+type ListCategoriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language of the titles, as in ListMeditations.
+	Locale        string `protobuf:"bytes,1,opt,name=locale,proto3" json:"locale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCategoriesRequest) Reset() {
+	*x = ListCategoriesRequest{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCategoriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCategoriesRequest) ProtoMessage() {}
+
+func (x *ListCategoriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCategoriesRequest.ProtoReflect.Descriptor instead.
+func (*ListCategoriesRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListCategoriesRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+// ListCategoriesResponse is all of them.
+type ListCategoriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The categories.
+	Categories    []*Category `protobuf:"bytes,1,rep,name=categories,proto3" json:"categories,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCategoriesResponse) Reset() {
+	*x = ListCategoriesResponse{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCategoriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCategoriesResponse) ProtoMessage() {}
+
+func (x *ListCategoriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCategoriesResponse.ProtoReflect.Descriptor instead.
+func (*ListCategoriesResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListCategoriesResponse) GetCategories() []*Category {
+	if x != nil {
+		return x.Categories
+	}
+	return nil
+}
+
+// ListTagsRequest asks for all of them.
+type ListTagsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language of the titles, as in ListMeditations.
+	Locale        string `protobuf:"bytes,1,opt,name=locale,proto3" json:"locale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTagsRequest) Reset() {
+	*x = ListTagsRequest{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTagsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTagsRequest) ProtoMessage() {}
+
+func (x *ListTagsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTagsRequest.ProtoReflect.Descriptor instead.
+func (*ListTagsRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListTagsRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+// ListTagsResponse is all of them.
+type ListTagsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tags.
+	Tags          []*Tag `protobuf:"bytes,1,rep,name=tags,proto3" json:"tags,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTagsResponse) Reset() {
+	*x = ListTagsResponse{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTagsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTagsResponse) ProtoMessage() {}
+
+func (x *ListTagsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTagsResponse.ProtoReflect.Descriptor instead.
+func (*ListTagsResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListTagsResponse) GetTags() []*Tag {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+// ListVoicesRequest asks for all of them.
+type ListVoicesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language of the titles, as in ListMeditations.
+	Locale        string `protobuf:"bytes,1,opt,name=locale,proto3" json:"locale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVoicesRequest) Reset() {
+	*x = ListVoicesRequest{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVoicesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVoicesRequest) ProtoMessage() {}
+
+func (x *ListVoicesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVoicesRequest.ProtoReflect.Descriptor instead.
+func (*ListVoicesRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListVoicesRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+// ListVoicesResponse is all of them.
+type ListVoicesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The voices.
+	Voices        []*Voice `protobuf:"bytes,1,rep,name=voices,proto3" json:"voices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVoicesResponse) Reset() {
+	*x = ListVoicesResponse{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVoicesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVoicesResponse) ProtoMessage() {}
+
+func (x *ListVoicesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVoicesResponse.ProtoReflect.Descriptor instead.
+func (*ListVoicesResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListVoicesResponse) GetVoices() []*Voice {
+	if x != nil {
+		return x.Voices
+	}
+	return nil
+}
+
+// ListForNowRequest says what now is.
+type ListForNowRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language of texts and reasons, as in ListMeditations.
+	Locale string `protobuf:"bytes,1,opt,name=locale,proto3" json:"locale,omitempty"`
+	// IANA time zone of the caller. Empty means the one in the profile of somebody who is signed in, or UTC.
+	TimeZone string `protobuf:"bytes,2,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// The moment; missing means now.
+	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	// How many at most, 1 to 20; 0 means 5.
+	Limit         int32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListForNowRequest) Reset() {
+	*x = ListForNowRequest{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListForNowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListForNowRequest) ProtoMessage() {}
+
+func (x *ListForNowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListForNowRequest.ProtoReflect.Descriptor instead.
+func (*ListForNowRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListForNowRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+func (x *ListForNowRequest) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *ListForNowRequest) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *ListForNowRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// ListForNowResponse is what is proposed.
+type ListForNowResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The proposals, best first; fewer than asked for where there are no more.
+	Items []*ListForNowResponse_ForNow `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	// The part of the caller's day that it is.
+	TimeOfDay     TimeOfDay `protobuf:"varint,2,opt,name=time_of_day,json=timeOfDay,proto3,enum=mindspace.content.v1.TimeOfDay" json:"time_of_day,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListForNowResponse) Reset() {
+	*x = ListForNowResponse{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListForNowResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListForNowResponse) ProtoMessage() {}
+
+func (x *ListForNowResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListForNowResponse.ProtoReflect.Descriptor instead.
+func (*ListForNowResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListForNowResponse) GetItems() []*ListForNowResponse_ForNow {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *ListForNowResponse) GetTimeOfDay() TimeOfDay {
+	if x != nil {
+		return x.TimeOfDay
+	}
+	return TimeOfDay_TIME_OF_DAY_UNSPECIFIED
+}
+
+// SetFavouriteRequest says whether a meditation is a favourite.
+type SetFavouriteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the meditation, a UUID.
+	MeditationId string `protobuf:"bytes,1,opt,name=meditation_id,json=meditationId,proto3" json:"meditation_id,omitempty"`
+	// True makes it one; false, and a missing field, takes it off.
+	Favourite     bool `protobuf:"varint,2,opt,name=favourite,proto3" json:"favourite,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetFavouriteRequest) Reset() {
+	*x = SetFavouriteRequest{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetFavouriteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetFavouriteRequest) ProtoMessage() {}
+
+func (x *SetFavouriteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetFavouriteRequest.ProtoReflect.Descriptor instead.
+func (*SetFavouriteRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SetFavouriteRequest) GetMeditationId() string {
+	if x != nil {
+		return x.MeditationId
+	}
+	return ""
+}
+
+func (x *SetFavouriteRequest) GetFavourite() bool {
+	if x != nil {
+		return x.Favourite
+	}
+	return false
+}
+
+// SetFavouriteResponse is empty.
+type SetFavouriteResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetFavouriteResponse) Reset() {
+	*x = SetFavouriteResponse{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetFavouriteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetFavouriteResponse) ProtoMessage() {}
+
+func (x *SetFavouriteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetFavouriteResponse.ProtoReflect.Descriptor instead.
+func (*SetFavouriteResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{25}
+}
+
+// ListFavouritesRequest asks for one page.
+type ListFavouritesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Meditations a page, 1 to 100; 0 means 20.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Token of the page, from the answer before; empty for the first page.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Language of the texts, as in ListMeditations.
+	Locale        string `protobuf:"bytes,3,opt,name=locale,proto3" json:"locale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFavouritesRequest) Reset() {
+	*x = ListFavouritesRequest{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFavouritesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFavouritesRequest) ProtoMessage() {}
+
+func (x *ListFavouritesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFavouritesRequest.ProtoReflect.Descriptor instead.
+func (*ListFavouritesRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ListFavouritesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListFavouritesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListFavouritesRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+// ListFavouritesResponse is one page.
+type ListFavouritesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The meditations, newest favourite first.
+	Meditations []*Meditation `protobuf:"bytes,1,rep,name=meditations,proto3" json:"meditations,omitempty"`
+	// Token of the next page; empty after the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFavouritesResponse) Reset() {
+	*x = ListFavouritesResponse{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFavouritesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFavouritesResponse) ProtoMessage() {}
+
+func (x *ListFavouritesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFavouritesResponse.ProtoReflect.Descriptor instead.
+func (*ListFavouritesResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListFavouritesResponse) GetMeditations() []*Meditation {
+	if x != nil {
+		return x.Meditations
+	}
+	return nil
+}
+
+func (x *ListFavouritesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// GetPlaybackRequest asks for the sound of a meditation.
+type GetPlaybackRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the meditation, a UUID.
+	MeditationId string `protobuf:"bytes,1,opt,name=meditation_id,json=meditationId,proto3" json:"meditation_id,omitempty"`
+	// Language of the practice, as in ListMeditations: where its text in that language has a sound of its own, it is that one.
+	Locale        string `protobuf:"bytes,2,opt,name=locale,proto3" json:"locale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPlaybackRequest) Reset() {
+	*x = GetPlaybackRequest{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlaybackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlaybackRequest) ProtoMessage() {}
+
+func (x *GetPlaybackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlaybackRequest.ProtoReflect.Descriptor instead.
+func (*GetPlaybackRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *GetPlaybackRequest) GetMeditationId() string {
+	if x != nil {
+		return x.MeditationId
+	}
+	return ""
+}
+
+func (x *GetPlaybackRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+// GetPlaybackResponse is where the sound is, and what it is.
+type GetPlaybackResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it is fetched, absolute; it carries its own permission.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// Until when the URL works: between six and seven hours from now.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Size of the file, in bytes.
+	SizeBytes int64 `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// SHA-256 of the file, in hex.
+	Sha256 string `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// How long the practice takes, in seconds; a sound that loops is repeated for as long.
+	DurationSeconds int32 `protobuf:"varint,5,opt,name=duration_seconds,json=durationSeconds,proto3" json:"duration_seconds,omitempty"`
+	// Media type of the file, for example "audio/flac".
+	ContentType string `protobuf:"bytes,6,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	// How long the file plays, in seconds.
+	FileDurationSeconds float64 `protobuf:"fixed64,7,opt,name=file_duration_seconds,json=fileDurationSeconds,proto3" json:"file_duration_seconds,omitempty"`
+	// The file is made to be repeated without a seam for as long as the practice takes. One that is not and is shorter than the practice
+	// is rung at its beginning and at its end.
+	Loops         bool `protobuf:"varint,8,opt,name=loops,proto3" json:"loops,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPlaybackResponse) Reset() {
+	*x = GetPlaybackResponse{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlaybackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlaybackResponse) ProtoMessage() {}
+
+func (x *GetPlaybackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlaybackResponse.ProtoReflect.Descriptor instead.
+func (*GetPlaybackResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GetPlaybackResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *GetPlaybackResponse) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *GetPlaybackResponse) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *GetPlaybackResponse) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *GetPlaybackResponse) GetDurationSeconds() int32 {
+	if x != nil {
+		return x.DurationSeconds
+	}
+	return 0
+}
+
+func (x *GetPlaybackResponse) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *GetPlaybackResponse) GetFileDurationSeconds() float64 {
+	if x != nil {
+		return x.FileDurationSeconds
+	}
+	return 0
+}
+
+func (x *GetPlaybackResponse) GetLoops() bool {
+	if x != nil {
+		return x.Loops
+	}
+	return false
+}
+
+// GetOfflineManifestRequest names what is to be there without a network: either meditations or a course.
+type GetOfflineManifestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids of meditations, UUIDs; at most 100.
+	MeditationIds []string `protobuf:"bytes,1,rep,name=meditation_ids,json=meditationIds,proto3" json:"meditation_ids,omitempty"`
+	// Id of a course, a UUID.
+	CourseId string `protobuf:"bytes,2,opt,name=course_id,json=courseId,proto3" json:"course_id,omitempty"`
+	// Language of texts and sound, as in GetPlayback.
+	Locale        string `protobuf:"bytes,3,opt,name=locale,proto3" json:"locale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetOfflineManifestRequest) Reset() {
+	*x = GetOfflineManifestRequest{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetOfflineManifestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetOfflineManifestRequest) ProtoMessage() {}
+
+func (x *GetOfflineManifestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetOfflineManifestRequest.ProtoReflect.Descriptor instead.
+func (*GetOfflineManifestRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *GetOfflineManifestRequest) GetMeditationIds() []string {
+	if x != nil {
+		return x.MeditationIds
+	}
+	return nil
+}
+
+func (x *GetOfflineManifestRequest) GetCourseId() string {
+	if x != nil {
+		return x.CourseId
+	}
+	return ""
+}
+
+func (x *GetOfflineManifestRequest) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+// OfflineItem is one meditation of a download.
+type OfflineItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The meditation.
+	Meditation *Meditation `protobuf:"bytes,1,opt,name=meditation,proto3" json:"meditation,omitempty"`
+	// Which of the files is its sound; empty when it has none.
+	MediaId       string `protobuf:"bytes,2,opt,name=media_id,json=mediaId,proto3" json:"media_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OfflineItem) Reset() {
+	*x = OfflineItem{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OfflineItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OfflineItem) ProtoMessage() {}
+
+func (x *OfflineItem) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OfflineItem.ProtoReflect.Descriptor instead.
+func (*OfflineItem) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *OfflineItem) GetMeditation() *Meditation {
+	if x != nil {
+		return x.Meditation
+	}
+	return nil
+}
+
+func (x *OfflineItem) GetMediaId() string {
+	if x != nil {
+		return x.MediaId
+	}
+	return ""
+}
+
+// OfflineFile is one file of a download; several meditations may share it.
+type OfflineFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, a UUID.
+	MediaId string `protobuf:"bytes,1,opt,name=media_id,json=mediaId,proto3" json:"media_id,omitempty"`
+	// Where it is fetched, as in GetPlayback.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// Size, in bytes.
+	SizeBytes int64 `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// SHA-256, in hex.
+	Sha256 string `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// Media type.
+	ContentType string `protobuf:"bytes,5,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	// How long it plays, in seconds.
+	DurationSeconds float64 `protobuf:"fixed64,6,opt,name=duration_seconds,json=durationSeconds,proto3" json:"duration_seconds,omitempty"`
+	// It is made to be repeated without a seam.
+	Loops         bool `protobuf:"varint,7,opt,name=loops,proto3" json:"loops,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OfflineFile) Reset() {
+	*x = OfflineFile{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OfflineFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OfflineFile) ProtoMessage() {}
+
+func (x *OfflineFile) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OfflineFile.ProtoReflect.Descriptor instead.
+func (*OfflineFile) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *OfflineFile) GetMediaId() string {
+	if x != nil {
+		return x.MediaId
+	}
+	return ""
+}
+
+func (x *OfflineFile) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *OfflineFile) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *OfflineFile) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *OfflineFile) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *OfflineFile) GetDurationSeconds() float64 {
+	if x != nil {
+		return x.DurationSeconds
+	}
+	return 0
+}
+
+func (x *OfflineFile) GetLoops() bool {
+	if x != nil {
+		return x.Loops
+	}
+	return false
+}
+
+// GetOfflineManifestResponse is what to download.
+type GetOfflineManifestResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The meditations, in the order of the catalogue; of a course, in its order.
+	Items []*OfflineItem `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	// Their files, each once.
+	Files []*OfflineFile `protobuf:"bytes,2,rep,name=files,proto3" json:"files,omitempty"`
+	// Size of all files together, in bytes.
+	TotalBytes int64 `protobuf:"varint,3,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	// A digest of all this but URLs and expiry: as long as it stays the same, what a phone has downloaded is current.
+	Revision string `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Until when the URLs work.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Those of the ids asked for that are not published, or not any more: what is there of them may be deleted.
+	MissingMeditationIds []string `protobuf:"bytes,6,rep,name=missing_meditation_ids,json=missingMeditationIds,proto3" json:"missing_meditation_ids,omitempty"`
+	// The course, when one was asked for.
+	Course        *Course `protobuf:"bytes,7,opt,name=course,proto3" json:"course,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetOfflineManifestResponse) Reset() {
+	*x = GetOfflineManifestResponse{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetOfflineManifestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetOfflineManifestResponse) ProtoMessage() {}
+
+func (x *GetOfflineManifestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetOfflineManifestResponse.ProtoReflect.Descriptor instead.
+func (*GetOfflineManifestResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *GetOfflineManifestResponse) GetItems() []*OfflineItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *GetOfflineManifestResponse) GetFiles() []*OfflineFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *GetOfflineManifestResponse) GetTotalBytes() int64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
+func (x *GetOfflineManifestResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *GetOfflineManifestResponse) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *GetOfflineManifestResponse) GetMissingMeditationIds() []string {
+	if x != nil {
+		return x.MissingMeditationIds
+	}
+	return nil
+}
+
+func (x *GetOfflineManifestResponse) GetCourse() *Course {
+	if x != nil {
+		return x.Course
+	}
+	return nil
+}
+
+// ForNow is one proposal.
+type ListForNowResponse_ForNow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The meditation.
+	Meditation *Meditation `protobuf:"bytes,1,opt,name=meditation,proto3" json:"meditation,omitempty"`
+	// Why.
+	Reason ForNowReason `protobuf:"varint,2,opt,name=reason,proto3,enum=mindspace.content.v1.ForNowReason" json:"reason,omitempty"`
+	// Why, in one sentence in the locale that was asked for.
+	ReasonText    string `protobuf:"bytes,3,opt,name=reason_text,json=reasonText,proto3" json:"reason_text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListForNowResponse_ForNow) Reset() {
+	*x = ListForNowResponse_ForNow{}
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListForNowResponse_ForNow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListForNowResponse_ForNow) ProtoMessage() {}
+
+func (x *ListForNowResponse_ForNow) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_content_v1_content_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListForNowResponse_ForNow.ProtoReflect.Descriptor instead.
+func (*ListForNowResponse_ForNow) Descriptor() ([]byte, []int) {
+	return file_mindspace_content_v1_content_proto_rawDescGZIP(), []int{23, 0}
+}
+
+func (x *ListForNowResponse_ForNow) GetMeditation() *Meditation {
+	if x != nil {
+		return x.Meditation
+	}
+	return nil
+}
+
+func (x *ListForNowResponse_ForNow) GetReason() ForNowReason {
+	if x != nil {
+		return x.Reason
+	}
+	return ForNowReason_FOR_NOW_REASON_UNSPECIFIED
+}
+
+func (x *ListForNowResponse_ForNow) GetReasonText() string {
+	if x != nil {
+		return x.ReasonText
+	}
+	return ""
+}
+
 var File_mindspace_content_v1_content_proto protoreflect.FileDescriptor
 
 const file_mindspace_content_v1_content_proto_rawDesc = "" +
 	"\n" +
-	"\"mindspace/content/v1/content.proto\x12\x14mindspace.content.v1\x1a\x1bbuf/validate/validate.proto\x1a mindspace/policy/v1/policy.proto\"\xdd\x02\n" +
+	"\"mindspace/content/v1/content.proto\x12\x14mindspace.content.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a mindspace/policy/v1/policy.proto\"\xf9\x02\n" +
 	"\n" +
 	"Meditation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
@@ -602,24 +2529,54 @@ const file_mindspace_content_v1_content_proto_rawDesc = "" +
 	"\x0fcourse_position\x18\t \x01(\x05R\x0ecoursePosition\x12\x14\n" +
 	"\x05voice\x18\n" +
 	" \x01(\tR\x05voice\x12\x16\n" +
-	"\x06locale\x18\v \x01(\tR\x06locale\"\x88\x02\n" +
+	"\x06locale\x18\v \x01(\tR\x06locale\x12\x1a\n" +
+	"\bcategory\x18\f \x01(\tR\bcategory\"\xbd\x02\n" +
+	"\x06Course\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x1a\n" +
+	"\bcategory\x18\x04 \x01(\tR\bcategory\x12\x16\n" +
+	"\x06locale\x18\x05 \x01(\tR\x06locale\x12)\n" +
+	"\x10meditation_count\x18\x06 \x01(\x05R\x0fmeditationCount\x12#\n" +
+	"\rtotal_seconds\x18\a \x01(\x05R\ftotalSeconds\x12%\n" +
+	"\x0emeditation_ids\x18\b \x03(\tR\rmeditationIds\x12@\n" +
+	"\bprogress\x18\t \x01(\v2$.mindspace.content.v1.CourseProgressR\bprogress\"\xc5\x02\n" +
+	"\x0eCourseProgress\x126\n" +
+	"\x17finished_meditation_ids\x18\x01 \x03(\tR\x15finishedMeditationIds\x12%\n" +
+	"\x0efinished_count\x18\x02 \x01(\x05R\rfinishedCount\x12\x1f\n" +
+	"\vtotal_count\x18\x03 \x01(\x05R\n" +
+	"totalCount\x12=\n" +
+	"\fcompleted_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vcompletedAt\x12,\n" +
+	"\x12next_meditation_id\x18\x05 \x01(\tR\x10nextMeditationId\x12F\n" +
+	"\x11last_practiced_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0flastPracticedAt\"4\n" +
+	"\bCategory\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\"/\n" +
+	"\x03Tag\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\"1\n" +
+	"\x05Voice\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\"\xbb\x02\n" +
 	"\x16ListMeditationsRequest\x12&\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\tpageToken\x12J\n" +
 	"\x06locale\x18\x03 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\x12(\n" +
 	"\tcourse_id\x18\x04 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\bcourseId\x12'\n" +
-	"\x03tag\x18\x05 \x01(\tB\x15\xbaH\x12r\x10(@2\f^[a-z0-9_]*$R\x03tag\"\x85\x01\n" +
+	"\x03tag\x18\x05 \x01(\tB\x15\xbaH\x12r\x10(@2\f^[a-z0-9_]*$R\x03tag\x121\n" +
+	"\bcategory\x18\x06 \x01(\tB\x15\xbaH\x12r\x10(@2\f^[a-z0-9_]*$R\bcategory\"\x85\x01\n" +
 	"\x17ListMeditationsResponse\x12B\n" +
 	"\vmeditations\x18\x01 \x03(\v2 .mindspace.content.v1.MeditationR\vmeditations\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"|\n" +
 	"\x14GetMeditationRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12J\n" +
-	"\x06locale\x18\x02 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\"Y\n" +
+	"\x06locale\x18\x02 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\"w\n" +
 	"\x15GetMeditationResponse\x12@\n" +
 	"\n" +
 	"meditation\x18\x01 \x01(\v2 .mindspace.content.v1.MeditationR\n" +
-	"meditation\"\xd9\x01\n" +
+	"meditation\x12\x1c\n" +
+	"\tfavourite\x18\x02 \x01(\bR\tfavourite\"\xd9\x01\n" +
 	"\x18SearchMeditationsRequest\x12 \n" +
 	"\x05query\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05query\x12J\n" +
@@ -629,22 +2586,161 @@ const file_mindspace_content_v1_content_proto_rawDesc = "" +
 	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\tpageToken\"\x87\x01\n" +
 	"\x19SearchMeditationsResponse\x12B\n" +
 	"\vmeditations\x18\x01 \x03(\v2 .mindspace.content.v1.MeditationR\vmeditations\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*^\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe4\x01\n" +
+	"\x12ListCoursesRequest\x12&\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\tpageToken\x12J\n" +
+	"\x06locale\x18\x03 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\x121\n" +
+	"\bcategory\x18\x04 \x01(\tB\x15\xbaH\x12r\x10(@2\f^[a-z0-9_]*$R\bcategory\"u\n" +
+	"\x13ListCoursesResponse\x126\n" +
+	"\acourses\x18\x01 \x03(\v2\x1c.mindspace.content.v1.CourseR\acourses\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"x\n" +
+	"\x10GetCourseRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12J\n" +
+	"\x06locale\x18\x02 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\"\x8d\x01\n" +
+	"\x11GetCourseResponse\x124\n" +
+	"\x06course\x18\x01 \x01(\v2\x1c.mindspace.content.v1.CourseR\x06course\x12B\n" +
+	"\vmeditations\x18\x02 \x03(\v2 .mindspace.content.v1.MeditationR\vmeditations\"c\n" +
+	"\x15ListCategoriesRequest\x12J\n" +
+	"\x06locale\x18\x01 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\"X\n" +
+	"\x16ListCategoriesResponse\x12>\n" +
+	"\n" +
+	"categories\x18\x01 \x03(\v2\x1e.mindspace.content.v1.CategoryR\n" +
+	"categories\"]\n" +
+	"\x0fListTagsRequest\x12J\n" +
+	"\x06locale\x18\x01 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\"A\n" +
+	"\x10ListTagsResponse\x12-\n" +
+	"\x04tags\x18\x01 \x03(\v2\x19.mindspace.content.v1.TagR\x04tags\"_\n" +
+	"\x11ListVoicesRequest\x12J\n" +
+	"\x06locale\x18\x01 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\"I\n" +
+	"\x12ListVoicesResponse\x123\n" +
+	"\x06voices\x18\x01 \x03(\v2\x1b.mindspace.content.v1.VoiceR\x06voices\"\xd2\x01\n" +
+	"\x11ListForNowRequest\x12J\n" +
+	"\x06locale\x18\x01 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\x12$\n" +
+	"\ttime_zone\x18\x02 \x01(\tB\a\xbaH\x04r\x02(@R\btimeZone\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1f\n" +
+	"\x05limit\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x14(\x00R\x05limit\"\xc6\x02\n" +
+	"\x12ListForNowResponse\x12E\n" +
+	"\x05items\x18\x01 \x03(\v2/.mindspace.content.v1.ListForNowResponse.ForNowR\x05items\x12?\n" +
+	"\vtime_of_day\x18\x02 \x01(\x0e2\x1f.mindspace.content.v1.TimeOfDayR\ttimeOfDay\x1a\xa7\x01\n" +
+	"\x06ForNow\x12@\n" +
+	"\n" +
+	"meditation\x18\x01 \x01(\v2 .mindspace.content.v1.MeditationR\n" +
+	"meditation\x12:\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\".mindspace.content.v1.ForNowReasonR\x06reason\x12\x1f\n" +
+	"\vreason_text\x18\x03 \x01(\tR\n" +
+	"reasonText\"b\n" +
+	"\x13SetFavouriteRequest\x12-\n" +
+	"\rmeditation_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\fmeditationId\x12\x1c\n" +
+	"\tfavourite\x18\x02 \x01(\bR\tfavourite\"\x16\n" +
+	"\x14SetFavouriteResponse\"\xb4\x01\n" +
+	"\x15ListFavouritesRequest\x12&\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x04R\tpageToken\x12J\n" +
+	"\x06locale\x18\x03 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\"\x84\x01\n" +
+	"\x16ListFavouritesResponse\x12B\n" +
+	"\vmeditations\x18\x01 \x03(\v2 .mindspace.content.v1.MeditationR\vmeditations\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8f\x01\n" +
+	"\x12GetPlaybackRequest\x12-\n" +
+	"\rmeditation_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\fmeditationId\x12J\n" +
+	"\x06locale\x18\x02 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale\"\xb1\x02\n" +
+	"\x13GetPlaybackResponse\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\x129\n" +
+	"\n" +
+	"expires_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12\x16\n" +
+	"\x06sha256\x18\x04 \x01(\tR\x06sha256\x12)\n" +
+	"\x10duration_seconds\x18\x05 \x01(\x05R\x0fdurationSeconds\x12!\n" +
+	"\fcontent_type\x18\x06 \x01(\tR\vcontentType\x122\n" +
+	"\x15file_duration_seconds\x18\a \x01(\x01R\x13fileDurationSeconds\x12\x14\n" +
+	"\x05loops\x18\b \x01(\bR\x05loops\"\xc4\x02\n" +
+	"\x19GetOfflineManifestRequest\x126\n" +
+	"\x0emeditation_ids\x18\x01 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03\xb0\x01\x01R\rmeditationIds\x12(\n" +
+	"\tcourse_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\bcourseId\x12J\n" +
+	"\x06locale\x18\x03 \x01(\tB2\xbaH/r-(#2)^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$R\x06locale:y\xbaHv\x1at\n" +
+	"\x18meditation_ids.or_course\x12\x1dgive either these or courseId\x1a9(size(this.meditation_ids) > 0) != (this.course_id != '')\"j\n" +
+	"\vOfflineItem\x12@\n" +
+	"\n" +
+	"meditation\x18\x01 \x01(\v2 .mindspace.content.v1.MeditationR\n" +
+	"meditation\x12\x19\n" +
+	"\bmedia_id\x18\x02 \x01(\tR\amediaId\"\xd5\x01\n" +
+	"\vOfflineFile\x12\x19\n" +
+	"\bmedia_id\x18\x01 \x01(\tR\amediaId\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12\x16\n" +
+	"\x06sha256\x18\x04 \x01(\tR\x06sha256\x12!\n" +
+	"\fcontent_type\x18\x05 \x01(\tR\vcontentType\x12)\n" +
+	"\x10duration_seconds\x18\x06 \x01(\x01R\x0fdurationSeconds\x12\x14\n" +
+	"\x05loops\x18\a \x01(\bR\x05loops\"\xf2\x02\n" +
+	"\x1aGetOfflineManifestResponse\x127\n" +
+	"\x05items\x18\x01 \x03(\v2!.mindspace.content.v1.OfflineItemR\x05items\x127\n" +
+	"\x05files\x18\x02 \x03(\v2!.mindspace.content.v1.OfflineFileR\x05files\x12\x1f\n" +
+	"\vtotal_bytes\x18\x03 \x01(\x03R\n" +
+	"totalBytes\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\tR\brevision\x129\n" +
+	"\n" +
+	"expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x124\n" +
+	"\x16missing_meditation_ids\x18\x06 \x03(\tR\x14missingMeditationIds\x124\n" +
+	"\x06course\x18\a \x01(\v2\x1c.mindspace.content.v1.CourseR\x06course*^\n" +
 	"\x05Level\x12\x15\n" +
 	"\x11LEVEL_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eLEVEL_BEGINNER\x10\x01\x12\x16\n" +
 	"\x12LEVEL_INTERMEDIATE\x10\x02\x12\x12\n" +
-	"\x0eLEVEL_ADVANCED\x10\x032\x85\x03\n" +
+	"\x0eLEVEL_ADVANCED\x10\x03*\x86\x01\n" +
+	"\tTimeOfDay\x12\x1b\n" +
+	"\x17TIME_OF_DAY_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13TIME_OF_DAY_MORNING\x10\x01\x12\x13\n" +
+	"\x0fTIME_OF_DAY_DAY\x10\x02\x12\x17\n" +
+	"\x13TIME_OF_DAY_EVENING\x10\x03\x12\x15\n" +
+	"\x11TIME_OF_DAY_NIGHT\x10\x04*\xac\x01\n" +
+	"\fForNowReason\x12\x1e\n" +
+	"\x1aFOR_NOW_REASON_UNSPECIFIED\x10\x00\x12!\n" +
+	"\x1dFOR_NOW_REASON_NEXT_IN_COURSE\x10\x01\x12\x1c\n" +
+	"\x18FOR_NOW_REASON_FAVOURITE\x10\x02\x12\x1e\n" +
+	"\x1aFOR_NOW_REASON_TIME_OF_DAY\x10\x03\x12\x1b\n" +
+	"\x17FOR_NOW_REASON_ANY_TIME\x10\x042\x8e\f\n" +
 	"\x0eContentService\x12z\n" +
 	"\x0fListMeditations\x12,.mindspace.content.v1.ListMeditationsRequest\x1a-.mindspace.content.v1.ListMeditationsResponse\"\n" +
 	"\x8a\xb5\x18\x03\n" +
-	"\x01\x01\x90\x02\x01\x12t\n" +
-	"\rGetMeditation\x12*.mindspace.content.v1.GetMeditationRequest\x1a+.mindspace.content.v1.GetMeditationResponse\"\n" +
-	"\x8a\xb5\x18\x03\n" +
-	"\x01\x01\x90\x02\x01\x12\x80\x01\n" +
+	"\x01\x01\x90\x02\x01\x12u\n" +
+	"\rGetMeditation\x12*.mindspace.content.v1.GetMeditationRequest\x1a+.mindspace.content.v1.GetMeditationResponse\"\v\x8a\xb5\x18\x04\n" +
+	"\x02\x01\x02\x90\x02\x01\x12\x80\x01\n" +
 	"\x11SearchMeditations\x12..mindspace.content.v1.SearchMeditationsRequest\x1a/.mindspace.content.v1.SearchMeditationsResponse\"\n" +
 	"\x8a\xb5\x18\x03\n" +
-	"\x01\x01\x90\x02\x01B\xe4\x01\n" +
+	"\x01\x01\x90\x02\x01\x12o\n" +
+	"\vListCourses\x12(.mindspace.content.v1.ListCoursesRequest\x1a).mindspace.content.v1.ListCoursesResponse\"\v\x8a\xb5\x18\x04\n" +
+	"\x02\x01\x02\x90\x02\x01\x12i\n" +
+	"\tGetCourse\x12&.mindspace.content.v1.GetCourseRequest\x1a'.mindspace.content.v1.GetCourseResponse\"\v\x8a\xb5\x18\x04\n" +
+	"\x02\x01\x02\x90\x02\x01\x12w\n" +
+	"\x0eListCategories\x12+.mindspace.content.v1.ListCategoriesRequest\x1a,.mindspace.content.v1.ListCategoriesResponse\"\n" +
+	"\x8a\xb5\x18\x03\n" +
+	"\x01\x01\x90\x02\x01\x12e\n" +
+	"\bListTags\x12%.mindspace.content.v1.ListTagsRequest\x1a&.mindspace.content.v1.ListTagsResponse\"\n" +
+	"\x8a\xb5\x18\x03\n" +
+	"\x01\x01\x90\x02\x01\x12k\n" +
+	"\n" +
+	"ListVoices\x12'.mindspace.content.v1.ListVoicesRequest\x1a(.mindspace.content.v1.ListVoicesResponse\"\n" +
+	"\x8a\xb5\x18\x03\n" +
+	"\x01\x01\x90\x02\x01\x12l\n" +
+	"\n" +
+	"ListForNow\x12'.mindspace.content.v1.ListForNowRequest\x1a(.mindspace.content.v1.ListForNowResponse\"\v\x8a\xb5\x18\x04\n" +
+	"\x02\x01\x02\x90\x02\x01\x12w\n" +
+	"\fSetFavourite\x12).mindspace.content.v1.SetFavouriteRequest\x1a*.mindspace.content.v1.SetFavouriteResponse\"\x10\x8a\xb5\x18\f\n" +
+	"\x01\x02\x1a\a\n" +
+	"\x05120/m\x12w\n" +
+	"\x0eListFavourites\x12+.mindspace.content.v1.ListFavouritesRequest\x1a,.mindspace.content.v1.ListFavouritesResponse\"\n" +
+	"\x8a\xb5\x18\x03\n" +
+	"\x01\x02\x90\x02\x01\x12n\n" +
+	"\vGetPlayback\x12(.mindspace.content.v1.GetPlaybackRequest\x1a).mindspace.content.v1.GetPlaybackResponse\"\n" +
+	"\x8a\xb5\x18\x03\n" +
+	"\x01\x02\x90\x02\x01\x12\x8c\x01\n" +
+	"\x12GetOfflineManifest\x12/.mindspace.content.v1.GetOfflineManifestRequest\x1a0.mindspace.content.v1.GetOfflineManifestResponse\"\x13\x8a\xb5\x18\f\n" +
+	"\x01\x02\x1a\a\n" +
+	"\x05120/m\x90\x02\x01B\xe4\x01\n" +
 	"\x18com.mindspace.content.v1B\fContentProtoP\x01ZHgithub.com/mindspace-app/mindspace/gen/go/mindspace/content/v1;contentv1\xa2\x02\x03MCX\xaa\x02\x14Mindspace.Content.V1\xca\x02\x14Mindspace\\Content\\V1\xe2\x02 Mindspace\\Content\\V1\\GPBMetadata\xea\x02\x16Mindspace::Content::V1b\x06proto3"
 
 var (
@@ -659,34 +2755,106 @@ func file_mindspace_content_v1_content_proto_rawDescGZIP() []byte {
 	return file_mindspace_content_v1_content_proto_rawDescData
 }
 
-var file_mindspace_content_v1_content_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_mindspace_content_v1_content_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_mindspace_content_v1_content_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_mindspace_content_v1_content_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_mindspace_content_v1_content_proto_goTypes = []any{
-	(Level)(0),                        // 0: mindspace.content.v1.Level
-	(*Meditation)(nil),                // 1: mindspace.content.v1.Meditation
-	(*ListMeditationsRequest)(nil),    // 2: mindspace.content.v1.ListMeditationsRequest
-	(*ListMeditationsResponse)(nil),   // 3: mindspace.content.v1.ListMeditationsResponse
-	(*GetMeditationRequest)(nil),      // 4: mindspace.content.v1.GetMeditationRequest
-	(*GetMeditationResponse)(nil),     // 5: mindspace.content.v1.GetMeditationResponse
-	(*SearchMeditationsRequest)(nil),  // 6: mindspace.content.v1.SearchMeditationsRequest
-	(*SearchMeditationsResponse)(nil), // 7: mindspace.content.v1.SearchMeditationsResponse
+	(Level)(0),                         // 0: mindspace.content.v1.Level
+	(TimeOfDay)(0),                     // 1: mindspace.content.v1.TimeOfDay
+	(ForNowReason)(0),                  // 2: mindspace.content.v1.ForNowReason
+	(*Meditation)(nil),                 // 3: mindspace.content.v1.Meditation
+	(*Course)(nil),                     // 4: mindspace.content.v1.Course
+	(*CourseProgress)(nil),             // 5: mindspace.content.v1.CourseProgress
+	(*Category)(nil),                   // 6: mindspace.content.v1.Category
+	(*Tag)(nil),                        // 7: mindspace.content.v1.Tag
+	(*Voice)(nil),                      // 8: mindspace.content.v1.Voice
+	(*ListMeditationsRequest)(nil),     // 9: mindspace.content.v1.ListMeditationsRequest
+	(*ListMeditationsResponse)(nil),    // 10: mindspace.content.v1.ListMeditationsResponse
+	(*GetMeditationRequest)(nil),       // 11: mindspace.content.v1.GetMeditationRequest
+	(*GetMeditationResponse)(nil),      // 12: mindspace.content.v1.GetMeditationResponse
+	(*SearchMeditationsRequest)(nil),   // 13: mindspace.content.v1.SearchMeditationsRequest
+	(*SearchMeditationsResponse)(nil),  // 14: mindspace.content.v1.SearchMeditationsResponse
+	(*ListCoursesRequest)(nil),         // 15: mindspace.content.v1.ListCoursesRequest
+	(*ListCoursesResponse)(nil),        // 16: mindspace.content.v1.ListCoursesResponse
+	(*GetCourseRequest)(nil),           // 17: mindspace.content.v1.GetCourseRequest
+	(*GetCourseResponse)(nil),          // 18: mindspace.content.v1.GetCourseResponse
+	(*ListCategoriesRequest)(nil),      // 19: mindspace.content.v1.ListCategoriesRequest
+	(*ListCategoriesResponse)(nil),     // 20: mindspace.content.v1.ListCategoriesResponse
+	(*ListTagsRequest)(nil),            // 21: mindspace.content.v1.ListTagsRequest
+	(*ListTagsResponse)(nil),           // 22: mindspace.content.v1.ListTagsResponse
+	(*ListVoicesRequest)(nil),          // 23: mindspace.content.v1.ListVoicesRequest
+	(*ListVoicesResponse)(nil),         // 24: mindspace.content.v1.ListVoicesResponse
+	(*ListForNowRequest)(nil),          // 25: mindspace.content.v1.ListForNowRequest
+	(*ListForNowResponse)(nil),         // 26: mindspace.content.v1.ListForNowResponse
+	(*SetFavouriteRequest)(nil),        // 27: mindspace.content.v1.SetFavouriteRequest
+	(*SetFavouriteResponse)(nil),       // 28: mindspace.content.v1.SetFavouriteResponse
+	(*ListFavouritesRequest)(nil),      // 29: mindspace.content.v1.ListFavouritesRequest
+	(*ListFavouritesResponse)(nil),     // 30: mindspace.content.v1.ListFavouritesResponse
+	(*GetPlaybackRequest)(nil),         // 31: mindspace.content.v1.GetPlaybackRequest
+	(*GetPlaybackResponse)(nil),        // 32: mindspace.content.v1.GetPlaybackResponse
+	(*GetOfflineManifestRequest)(nil),  // 33: mindspace.content.v1.GetOfflineManifestRequest
+	(*OfflineItem)(nil),                // 34: mindspace.content.v1.OfflineItem
+	(*OfflineFile)(nil),                // 35: mindspace.content.v1.OfflineFile
+	(*GetOfflineManifestResponse)(nil), // 36: mindspace.content.v1.GetOfflineManifestResponse
+	(*ListForNowResponse_ForNow)(nil),  // 37: mindspace.content.v1.ListForNowResponse.ForNow
+	(*timestamppb.Timestamp)(nil),      // 38: google.protobuf.Timestamp
 }
 var file_mindspace_content_v1_content_proto_depIdxs = []int32{
-	0, // 0: mindspace.content.v1.Meditation.level:type_name -> mindspace.content.v1.Level
-	1, // 1: mindspace.content.v1.ListMeditationsResponse.meditations:type_name -> mindspace.content.v1.Meditation
-	1, // 2: mindspace.content.v1.GetMeditationResponse.meditation:type_name -> mindspace.content.v1.Meditation
-	1, // 3: mindspace.content.v1.SearchMeditationsResponse.meditations:type_name -> mindspace.content.v1.Meditation
-	2, // 4: mindspace.content.v1.ContentService.ListMeditations:input_type -> mindspace.content.v1.ListMeditationsRequest
-	4, // 5: mindspace.content.v1.ContentService.GetMeditation:input_type -> mindspace.content.v1.GetMeditationRequest
-	6, // 6: mindspace.content.v1.ContentService.SearchMeditations:input_type -> mindspace.content.v1.SearchMeditationsRequest
-	3, // 7: mindspace.content.v1.ContentService.ListMeditations:output_type -> mindspace.content.v1.ListMeditationsResponse
-	5, // 8: mindspace.content.v1.ContentService.GetMeditation:output_type -> mindspace.content.v1.GetMeditationResponse
-	7, // 9: mindspace.content.v1.ContentService.SearchMeditations:output_type -> mindspace.content.v1.SearchMeditationsResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	0,  // 0: mindspace.content.v1.Meditation.level:type_name -> mindspace.content.v1.Level
+	5,  // 1: mindspace.content.v1.Course.progress:type_name -> mindspace.content.v1.CourseProgress
+	38, // 2: mindspace.content.v1.CourseProgress.completed_at:type_name -> google.protobuf.Timestamp
+	38, // 3: mindspace.content.v1.CourseProgress.last_practiced_at:type_name -> google.protobuf.Timestamp
+	3,  // 4: mindspace.content.v1.ListMeditationsResponse.meditations:type_name -> mindspace.content.v1.Meditation
+	3,  // 5: mindspace.content.v1.GetMeditationResponse.meditation:type_name -> mindspace.content.v1.Meditation
+	3,  // 6: mindspace.content.v1.SearchMeditationsResponse.meditations:type_name -> mindspace.content.v1.Meditation
+	4,  // 7: mindspace.content.v1.ListCoursesResponse.courses:type_name -> mindspace.content.v1.Course
+	4,  // 8: mindspace.content.v1.GetCourseResponse.course:type_name -> mindspace.content.v1.Course
+	3,  // 9: mindspace.content.v1.GetCourseResponse.meditations:type_name -> mindspace.content.v1.Meditation
+	6,  // 10: mindspace.content.v1.ListCategoriesResponse.categories:type_name -> mindspace.content.v1.Category
+	7,  // 11: mindspace.content.v1.ListTagsResponse.tags:type_name -> mindspace.content.v1.Tag
+	8,  // 12: mindspace.content.v1.ListVoicesResponse.voices:type_name -> mindspace.content.v1.Voice
+	38, // 13: mindspace.content.v1.ListForNowRequest.at:type_name -> google.protobuf.Timestamp
+	37, // 14: mindspace.content.v1.ListForNowResponse.items:type_name -> mindspace.content.v1.ListForNowResponse.ForNow
+	1,  // 15: mindspace.content.v1.ListForNowResponse.time_of_day:type_name -> mindspace.content.v1.TimeOfDay
+	3,  // 16: mindspace.content.v1.ListFavouritesResponse.meditations:type_name -> mindspace.content.v1.Meditation
+	38, // 17: mindspace.content.v1.GetPlaybackResponse.expires_at:type_name -> google.protobuf.Timestamp
+	3,  // 18: mindspace.content.v1.OfflineItem.meditation:type_name -> mindspace.content.v1.Meditation
+	34, // 19: mindspace.content.v1.GetOfflineManifestResponse.items:type_name -> mindspace.content.v1.OfflineItem
+	35, // 20: mindspace.content.v1.GetOfflineManifestResponse.files:type_name -> mindspace.content.v1.OfflineFile
+	38, // 21: mindspace.content.v1.GetOfflineManifestResponse.expires_at:type_name -> google.protobuf.Timestamp
+	4,  // 22: mindspace.content.v1.GetOfflineManifestResponse.course:type_name -> mindspace.content.v1.Course
+	3,  // 23: mindspace.content.v1.ListForNowResponse.ForNow.meditation:type_name -> mindspace.content.v1.Meditation
+	2,  // 24: mindspace.content.v1.ListForNowResponse.ForNow.reason:type_name -> mindspace.content.v1.ForNowReason
+	9,  // 25: mindspace.content.v1.ContentService.ListMeditations:input_type -> mindspace.content.v1.ListMeditationsRequest
+	11, // 26: mindspace.content.v1.ContentService.GetMeditation:input_type -> mindspace.content.v1.GetMeditationRequest
+	13, // 27: mindspace.content.v1.ContentService.SearchMeditations:input_type -> mindspace.content.v1.SearchMeditationsRequest
+	15, // 28: mindspace.content.v1.ContentService.ListCourses:input_type -> mindspace.content.v1.ListCoursesRequest
+	17, // 29: mindspace.content.v1.ContentService.GetCourse:input_type -> mindspace.content.v1.GetCourseRequest
+	19, // 30: mindspace.content.v1.ContentService.ListCategories:input_type -> mindspace.content.v1.ListCategoriesRequest
+	21, // 31: mindspace.content.v1.ContentService.ListTags:input_type -> mindspace.content.v1.ListTagsRequest
+	23, // 32: mindspace.content.v1.ContentService.ListVoices:input_type -> mindspace.content.v1.ListVoicesRequest
+	25, // 33: mindspace.content.v1.ContentService.ListForNow:input_type -> mindspace.content.v1.ListForNowRequest
+	27, // 34: mindspace.content.v1.ContentService.SetFavourite:input_type -> mindspace.content.v1.SetFavouriteRequest
+	29, // 35: mindspace.content.v1.ContentService.ListFavourites:input_type -> mindspace.content.v1.ListFavouritesRequest
+	31, // 36: mindspace.content.v1.ContentService.GetPlayback:input_type -> mindspace.content.v1.GetPlaybackRequest
+	33, // 37: mindspace.content.v1.ContentService.GetOfflineManifest:input_type -> mindspace.content.v1.GetOfflineManifestRequest
+	10, // 38: mindspace.content.v1.ContentService.ListMeditations:output_type -> mindspace.content.v1.ListMeditationsResponse
+	12, // 39: mindspace.content.v1.ContentService.GetMeditation:output_type -> mindspace.content.v1.GetMeditationResponse
+	14, // 40: mindspace.content.v1.ContentService.SearchMeditations:output_type -> mindspace.content.v1.SearchMeditationsResponse
+	16, // 41: mindspace.content.v1.ContentService.ListCourses:output_type -> mindspace.content.v1.ListCoursesResponse
+	18, // 42: mindspace.content.v1.ContentService.GetCourse:output_type -> mindspace.content.v1.GetCourseResponse
+	20, // 43: mindspace.content.v1.ContentService.ListCategories:output_type -> mindspace.content.v1.ListCategoriesResponse
+	22, // 44: mindspace.content.v1.ContentService.ListTags:output_type -> mindspace.content.v1.ListTagsResponse
+	24, // 45: mindspace.content.v1.ContentService.ListVoices:output_type -> mindspace.content.v1.ListVoicesResponse
+	26, // 46: mindspace.content.v1.ContentService.ListForNow:output_type -> mindspace.content.v1.ListForNowResponse
+	28, // 47: mindspace.content.v1.ContentService.SetFavourite:output_type -> mindspace.content.v1.SetFavouriteResponse
+	30, // 48: mindspace.content.v1.ContentService.ListFavourites:output_type -> mindspace.content.v1.ListFavouritesResponse
+	32, // 49: mindspace.content.v1.ContentService.GetPlayback:output_type -> mindspace.content.v1.GetPlaybackResponse
+	36, // 50: mindspace.content.v1.ContentService.GetOfflineManifest:output_type -> mindspace.content.v1.GetOfflineManifestResponse
+	38, // [38:51] is the sub-list for method output_type
+	25, // [25:38] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_mindspace_content_v1_content_proto_init() }
@@ -699,8 +2867,8 @@ func file_mindspace_content_v1_content_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mindspace_content_v1_content_proto_rawDesc), len(file_mindspace_content_v1_content_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   7,
+			NumEnums:      3,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

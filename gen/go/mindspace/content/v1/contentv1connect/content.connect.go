@@ -34,6 +34,30 @@ const (
 	// ContentServiceSearchMeditationsProcedure is the procedure name of the ContentService's
 	// SearchMeditations RPC.
 	ContentServiceSearchMeditationsProcedure = "/mindspace.content.v1.ContentService/SearchMeditations"
+	// ContentServiceListCoursesProcedure is the procedure name of the ContentService's ListCourses RPC.
+	ContentServiceListCoursesProcedure = "/mindspace.content.v1.ContentService/ListCourses"
+	// ContentServiceGetCourseProcedure is the procedure name of the ContentService's GetCourse RPC.
+	ContentServiceGetCourseProcedure = "/mindspace.content.v1.ContentService/GetCourse"
+	// ContentServiceListCategoriesProcedure is the procedure name of the ContentService's
+	// ListCategories RPC.
+	ContentServiceListCategoriesProcedure = "/mindspace.content.v1.ContentService/ListCategories"
+	// ContentServiceListTagsProcedure is the procedure name of the ContentService's ListTags RPC.
+	ContentServiceListTagsProcedure = "/mindspace.content.v1.ContentService/ListTags"
+	// ContentServiceListVoicesProcedure is the procedure name of the ContentService's ListVoices RPC.
+	ContentServiceListVoicesProcedure = "/mindspace.content.v1.ContentService/ListVoices"
+	// ContentServiceListForNowProcedure is the procedure name of the ContentService's ListForNow RPC.
+	ContentServiceListForNowProcedure = "/mindspace.content.v1.ContentService/ListForNow"
+	// ContentServiceSetFavouriteProcedure is the procedure name of the ContentService's SetFavourite
+	// RPC.
+	ContentServiceSetFavouriteProcedure = "/mindspace.content.v1.ContentService/SetFavourite"
+	// ContentServiceListFavouritesProcedure is the procedure name of the ContentService's
+	// ListFavourites RPC.
+	ContentServiceListFavouritesProcedure = "/mindspace.content.v1.ContentService/ListFavourites"
+	// ContentServiceGetPlaybackProcedure is the procedure name of the ContentService's GetPlayback RPC.
+	ContentServiceGetPlaybackProcedure = "/mindspace.content.v1.ContentService/GetPlayback"
+	// ContentServiceGetOfflineManifestProcedure is the procedure name of the ContentService's
+	// GetOfflineManifest RPC.
+	ContentServiceGetOfflineManifestProcedure = "/mindspace.content.v1.ContentService/GetOfflineManifest"
 )
 
 var (
@@ -61,23 +85,149 @@ var (
 			IdempotencyLevel: connect.IdempotencyNoSideEffects,
 		}
 	})
+	contentServiceListCoursesSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_mindspace_content_v1_content_proto.Services().ByName("ContentService").Methods().ByName("ListCourses"),
+			Procedure:        ContentServiceListCoursesProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
+	contentServiceGetCourseSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_mindspace_content_v1_content_proto.Services().ByName("ContentService").Methods().ByName("GetCourse"),
+			Procedure:        ContentServiceGetCourseProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
+	contentServiceListCategoriesSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_mindspace_content_v1_content_proto.Services().ByName("ContentService").Methods().ByName("ListCategories"),
+			Procedure:        ContentServiceListCategoriesProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
+	contentServiceListTagsSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_mindspace_content_v1_content_proto.Services().ByName("ContentService").Methods().ByName("ListTags"),
+			Procedure:        ContentServiceListTagsProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
+	contentServiceListVoicesSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_mindspace_content_v1_content_proto.Services().ByName("ContentService").Methods().ByName("ListVoices"),
+			Procedure:        ContentServiceListVoicesProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
+	contentServiceListForNowSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_mindspace_content_v1_content_proto.Services().ByName("ContentService").Methods().ByName("ListForNow"),
+			Procedure:        ContentServiceListForNowProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
+	contentServiceSetFavouriteSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_mindspace_content_v1_content_proto.Services().ByName("ContentService").Methods().ByName("SetFavourite"),
+			Procedure:  ContentServiceSetFavouriteProcedure,
+		}
+	})
+	contentServiceListFavouritesSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_mindspace_content_v1_content_proto.Services().ByName("ContentService").Methods().ByName("ListFavourites"),
+			Procedure:        ContentServiceListFavouritesProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
+	contentServiceGetPlaybackSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_mindspace_content_v1_content_proto.Services().ByName("ContentService").Methods().ByName("GetPlayback"),
+			Procedure:        ContentServiceGetPlaybackProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
+	contentServiceGetOfflineManifestSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_mindspace_content_v1_content_proto.Services().ByName("ContentService").Methods().ByName("GetOfflineManifest"),
+			Procedure:        ContentServiceGetOfflineManifestProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
+		}
+	})
 )
 
 // ContentServiceClient is a client for the mindspace.content.v1.ContentService service.
 type ContentServiceClient interface {
-	// ListMeditations pages through the published meditations in the order of the catalogue: by course, then by place in it.
+	// ListMeditations pages through the published meditations in the order of the catalogue: by the place that editors gave them in it, then by id.
+	// Those of a course that is not published are there, but not as its.
 	//
-	// Errors: INVALID_ARGUMENT (page_size, page_token, locale, course_id, tag).
+	// Errors: INVALID_ARGUMENT (pageSize, pageToken, locale, courseId, tag, category).
 	ListMeditations(context.Context, *v1.ListMeditationsRequest) (*v1.ListMeditationsResponse, error)
 	// GetMeditation returns one published meditation.
 	//
-	// Errors: INVALID_ARGUMENT (id, locale), NOT_FOUND.
+	// Errors: INVALID_ARGUMENT (id, locale), NOT_FOUND (MEDITATION_NOT_FOUND).
 	GetMeditation(context.Context, *v1.GetMeditationRequest) (*v1.GetMeditationResponse, error)
-	// SearchMeditations finds published meditations by the words of their title, description, tags and course in the given locale,
-	// best match first. The last word may be unfinished. Serbian is found in Latin and Cyrillic, with or without diacritics.
+	// SearchMeditations finds published meditations by the words of the text in which they are shown in the given locale: title, description,
+	// and the titles of course, category and tags in the language of that text; best match first. The last word may be unfinished.
+	// Serbian is found in Latin and Cyrillic, with or without diacritics.
 	//
-	// Errors: INVALID_ARGUMENT (query, page_size, page_token, locale).
+	// Errors: INVALID_ARGUMENT (query, pageSize, pageToken, locale).
 	SearchMeditations(context.Context, *v1.SearchMeditationsRequest) (*v1.SearchMeditationsResponse, error)
+	// ListCourses pages through the published courses, in their order.
+	//
+	// Errors: INVALID_ARGUMENT (pageSize, pageToken, locale, category).
+	ListCourses(context.Context, *v1.ListCoursesRequest) (*v1.ListCoursesResponse, error)
+	// GetCourse returns one published course with its published meditations.
+	//
+	// Errors: INVALID_ARGUMENT (id, locale), NOT_FOUND (COURSE_NOT_FOUND).
+	GetCourse(context.Context, *v1.GetCourseRequest) (*v1.GetCourseResponse, error)
+	// ListCategories returns the categories, in their order.
+	//
+	// Errors: INVALID_ARGUMENT (locale).
+	ListCategories(context.Context, *v1.ListCategoriesRequest) (*v1.ListCategoriesResponse, error)
+	// ListTags returns the tags, by code.
+	//
+	// Errors: INVALID_ARGUMENT (locale).
+	ListTags(context.Context, *v1.ListTagsRequest) (*v1.ListTagsResponse, error)
+	// ListVoices returns the voices, by code.
+	//
+	// Errors: INVALID_ARGUMENT (locale).
+	ListVoices(context.Context, *v1.ListVoicesRequest) (*v1.ListVoicesResponse, error)
+	// ListForNow proposes meditations for a time of day, each with its reason. Somebody who is signed in gets first the next meditations of the
+	// courses that they are taking, then favourites, then what fits the time, and nothing that they have practised in the last three days,
+	// but for the next of a course, since it was not finished then; anybody else gets what fits the time. Which of equals come first changes from day to
+	// day; within one they keep their order, and what is practised drops out.
+	//
+	// Errors: INVALID_ARGUMENT (locale, timeZone, at, limit).
+	ListForNow(context.Context, *v1.ListForNowRequest) (*v1.ListForNowResponse, error)
+	// SetFavourite makes a published meditation a favourite of the caller, or no longer one; doing so again changes nothing.
+	// What is no favourite, or not published any more, can always be taken off.
+	//
+	// Errors: INVALID_ARGUMENT (meditationId), NOT_FOUND (MEDITATION_NOT_FOUND).
+	SetFavourite(context.Context, *v1.SetFavouriteRequest) (*v1.SetFavouriteResponse, error)
+	// ListFavourites pages through the caller's favourites, newest first. Those that are not published any more are left out, and come back if they are again.
+	//
+	// Errors: INVALID_ARGUMENT (pageSize, pageToken, locale).
+	ListFavourites(context.Context, *v1.ListFavouritesRequest) (*v1.ListFavouritesResponse, error)
+	// GetPlayback tells where the sound of a published meditation is. The URL needs no token, answers range requests, and is the same for everybody
+	// who asks within the hour where this program serves it.
+	//
+	// Errors: INVALID_ARGUMENT (meditationId, locale), NOT_FOUND (MEDITATION_NOT_FOUND; SOUND_NOT_FOUND for a meditation without sound).
+	GetPlayback(context.Context, *v1.GetPlaybackRequest) (*v1.GetPlaybackResponse, error)
+	// GetOfflineManifest tells what a phone has to download for some meditations or a whole course, and whether what it has is current.
+	//
+	// Errors: INVALID_ARGUMENT (meditationIds, courseId, locale), NOT_FOUND (COURSE_NOT_FOUND).
+	GetOfflineManifest(context.Context, *v1.GetOfflineManifestRequest) (*v1.GetOfflineManifestResponse, error)
 }
 
 // NewContentServiceClient constructs a client for the mindspace.content.v1.ContentService service.
@@ -88,19 +238,66 @@ func NewContentServiceClient(client *connect.Client) ContentServiceClient {
 
 // ContentServiceHandler is an implementation of the mindspace.content.v1.ContentService service.
 type ContentServiceHandler interface {
-	// ListMeditations pages through the published meditations in the order of the catalogue: by course, then by place in it.
+	// ListMeditations pages through the published meditations in the order of the catalogue: by the place that editors gave them in it, then by id.
+	// Those of a course that is not published are there, but not as its.
 	//
-	// Errors: INVALID_ARGUMENT (page_size, page_token, locale, course_id, tag).
+	// Errors: INVALID_ARGUMENT (pageSize, pageToken, locale, courseId, tag, category).
 	ListMeditations(context.Context, *v1.ListMeditationsRequest) (*v1.ListMeditationsResponse, error)
 	// GetMeditation returns one published meditation.
 	//
-	// Errors: INVALID_ARGUMENT (id, locale), NOT_FOUND.
+	// Errors: INVALID_ARGUMENT (id, locale), NOT_FOUND (MEDITATION_NOT_FOUND).
 	GetMeditation(context.Context, *v1.GetMeditationRequest) (*v1.GetMeditationResponse, error)
-	// SearchMeditations finds published meditations by the words of their title, description, tags and course in the given locale,
-	// best match first. The last word may be unfinished. Serbian is found in Latin and Cyrillic, with or without diacritics.
+	// SearchMeditations finds published meditations by the words of the text in which they are shown in the given locale: title, description,
+	// and the titles of course, category and tags in the language of that text; best match first. The last word may be unfinished.
+	// Serbian is found in Latin and Cyrillic, with or without diacritics.
 	//
-	// Errors: INVALID_ARGUMENT (query, page_size, page_token, locale).
+	// Errors: INVALID_ARGUMENT (query, pageSize, pageToken, locale).
 	SearchMeditations(context.Context, *v1.SearchMeditationsRequest) (*v1.SearchMeditationsResponse, error)
+	// ListCourses pages through the published courses, in their order.
+	//
+	// Errors: INVALID_ARGUMENT (pageSize, pageToken, locale, category).
+	ListCourses(context.Context, *v1.ListCoursesRequest) (*v1.ListCoursesResponse, error)
+	// GetCourse returns one published course with its published meditations.
+	//
+	// Errors: INVALID_ARGUMENT (id, locale), NOT_FOUND (COURSE_NOT_FOUND).
+	GetCourse(context.Context, *v1.GetCourseRequest) (*v1.GetCourseResponse, error)
+	// ListCategories returns the categories, in their order.
+	//
+	// Errors: INVALID_ARGUMENT (locale).
+	ListCategories(context.Context, *v1.ListCategoriesRequest) (*v1.ListCategoriesResponse, error)
+	// ListTags returns the tags, by code.
+	//
+	// Errors: INVALID_ARGUMENT (locale).
+	ListTags(context.Context, *v1.ListTagsRequest) (*v1.ListTagsResponse, error)
+	// ListVoices returns the voices, by code.
+	//
+	// Errors: INVALID_ARGUMENT (locale).
+	ListVoices(context.Context, *v1.ListVoicesRequest) (*v1.ListVoicesResponse, error)
+	// ListForNow proposes meditations for a time of day, each with its reason. Somebody who is signed in gets first the next meditations of the
+	// courses that they are taking, then favourites, then what fits the time, and nothing that they have practised in the last three days,
+	// but for the next of a course, since it was not finished then; anybody else gets what fits the time. Which of equals come first changes from day to
+	// day; within one they keep their order, and what is practised drops out.
+	//
+	// Errors: INVALID_ARGUMENT (locale, timeZone, at, limit).
+	ListForNow(context.Context, *v1.ListForNowRequest) (*v1.ListForNowResponse, error)
+	// SetFavourite makes a published meditation a favourite of the caller, or no longer one; doing so again changes nothing.
+	// What is no favourite, or not published any more, can always be taken off.
+	//
+	// Errors: INVALID_ARGUMENT (meditationId), NOT_FOUND (MEDITATION_NOT_FOUND).
+	SetFavourite(context.Context, *v1.SetFavouriteRequest) (*v1.SetFavouriteResponse, error)
+	// ListFavourites pages through the caller's favourites, newest first. Those that are not published any more are left out, and come back if they are again.
+	//
+	// Errors: INVALID_ARGUMENT (pageSize, pageToken, locale).
+	ListFavourites(context.Context, *v1.ListFavouritesRequest) (*v1.ListFavouritesResponse, error)
+	// GetPlayback tells where the sound of a published meditation is. The URL needs no token, answers range requests, and is the same for everybody
+	// who asks within the hour where this program serves it.
+	//
+	// Errors: INVALID_ARGUMENT (meditationId, locale), NOT_FOUND (MEDITATION_NOT_FOUND; SOUND_NOT_FOUND for a meditation without sound).
+	GetPlayback(context.Context, *v1.GetPlaybackRequest) (*v1.GetPlaybackResponse, error)
+	// GetOfflineManifest tells what a phone has to download for some meditations or a whole course, and whether what it has is current.
+	//
+	// Errors: INVALID_ARGUMENT (meditationIds, courseId, locale), NOT_FOUND (COURSE_NOT_FOUND).
+	GetOfflineManifest(context.Context, *v1.GetOfflineManifestRequest) (*v1.GetOfflineManifestResponse, error)
 }
 
 // RegisterContentServiceHandler registers svc as the mindspace.content.v1.ContentService
@@ -111,6 +308,16 @@ func RegisterContentServiceHandler(server *connect.Server, svc ContentServiceHan
 		connect.Method{Spec: contentServiceListMeditationsSpec(), Handler: adapter.listMeditations},
 		connect.Method{Spec: contentServiceGetMeditationSpec(), Handler: adapter.getMeditation},
 		connect.Method{Spec: contentServiceSearchMeditationsSpec(), Handler: adapter.searchMeditations},
+		connect.Method{Spec: contentServiceListCoursesSpec(), Handler: adapter.listCourses},
+		connect.Method{Spec: contentServiceGetCourseSpec(), Handler: adapter.getCourse},
+		connect.Method{Spec: contentServiceListCategoriesSpec(), Handler: adapter.listCategories},
+		connect.Method{Spec: contentServiceListTagsSpec(), Handler: adapter.listTags},
+		connect.Method{Spec: contentServiceListVoicesSpec(), Handler: adapter.listVoices},
+		connect.Method{Spec: contentServiceListForNowSpec(), Handler: adapter.listForNow},
+		connect.Method{Spec: contentServiceSetFavouriteSpec(), Handler: adapter.setFavourite},
+		connect.Method{Spec: contentServiceListFavouritesSpec(), Handler: adapter.listFavourites},
+		connect.Method{Spec: contentServiceGetPlaybackSpec(), Handler: adapter.getPlayback},
+		connect.Method{Spec: contentServiceGetOfflineManifestSpec(), Handler: adapter.getOfflineManifest},
 	)
 }
 
@@ -127,6 +334,46 @@ func (UnimplementedContentServiceHandler) GetMeditation(context.Context, *v1.Get
 
 func (UnimplementedContentServiceHandler) SearchMeditations(context.Context, *v1.SearchMeditationsRequest) (*v1.SearchMeditationsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.content.v1.ContentService.SearchMeditations is not implemented")
+}
+
+func (UnimplementedContentServiceHandler) ListCourses(context.Context, *v1.ListCoursesRequest) (*v1.ListCoursesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.content.v1.ContentService.ListCourses is not implemented")
+}
+
+func (UnimplementedContentServiceHandler) GetCourse(context.Context, *v1.GetCourseRequest) (*v1.GetCourseResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.content.v1.ContentService.GetCourse is not implemented")
+}
+
+func (UnimplementedContentServiceHandler) ListCategories(context.Context, *v1.ListCategoriesRequest) (*v1.ListCategoriesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.content.v1.ContentService.ListCategories is not implemented")
+}
+
+func (UnimplementedContentServiceHandler) ListTags(context.Context, *v1.ListTagsRequest) (*v1.ListTagsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.content.v1.ContentService.ListTags is not implemented")
+}
+
+func (UnimplementedContentServiceHandler) ListVoices(context.Context, *v1.ListVoicesRequest) (*v1.ListVoicesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.content.v1.ContentService.ListVoices is not implemented")
+}
+
+func (UnimplementedContentServiceHandler) ListForNow(context.Context, *v1.ListForNowRequest) (*v1.ListForNowResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.content.v1.ContentService.ListForNow is not implemented")
+}
+
+func (UnimplementedContentServiceHandler) SetFavourite(context.Context, *v1.SetFavouriteRequest) (*v1.SetFavouriteResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.content.v1.ContentService.SetFavourite is not implemented")
+}
+
+func (UnimplementedContentServiceHandler) ListFavourites(context.Context, *v1.ListFavouritesRequest) (*v1.ListFavouritesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.content.v1.ContentService.ListFavourites is not implemented")
+}
+
+func (UnimplementedContentServiceHandler) GetPlayback(context.Context, *v1.GetPlaybackRequest) (*v1.GetPlaybackResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.content.v1.ContentService.GetPlayback is not implemented")
+}
+
+func (UnimplementedContentServiceHandler) GetOfflineManifest(context.Context, *v1.GetOfflineManifestRequest) (*v1.GetOfflineManifestResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.content.v1.ContentService.GetOfflineManifest is not implemented")
 }
 
 type contentServiceClient struct {
@@ -152,6 +399,86 @@ func (c *contentServiceClient) GetMeditation(ctx context.Context, req *v1.GetMed
 func (c *contentServiceClient) SearchMeditations(ctx context.Context, req *v1.SearchMeditationsRequest) (*v1.SearchMeditationsResponse, error) {
 	var res v1.SearchMeditationsResponse
 	if err := c.client.CallUnary(ctx, contentServiceSearchMeditationsSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *contentServiceClient) ListCourses(ctx context.Context, req *v1.ListCoursesRequest) (*v1.ListCoursesResponse, error) {
+	var res v1.ListCoursesResponse
+	if err := c.client.CallUnary(ctx, contentServiceListCoursesSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *contentServiceClient) GetCourse(ctx context.Context, req *v1.GetCourseRequest) (*v1.GetCourseResponse, error) {
+	var res v1.GetCourseResponse
+	if err := c.client.CallUnary(ctx, contentServiceGetCourseSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *contentServiceClient) ListCategories(ctx context.Context, req *v1.ListCategoriesRequest) (*v1.ListCategoriesResponse, error) {
+	var res v1.ListCategoriesResponse
+	if err := c.client.CallUnary(ctx, contentServiceListCategoriesSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *contentServiceClient) ListTags(ctx context.Context, req *v1.ListTagsRequest) (*v1.ListTagsResponse, error) {
+	var res v1.ListTagsResponse
+	if err := c.client.CallUnary(ctx, contentServiceListTagsSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *contentServiceClient) ListVoices(ctx context.Context, req *v1.ListVoicesRequest) (*v1.ListVoicesResponse, error) {
+	var res v1.ListVoicesResponse
+	if err := c.client.CallUnary(ctx, contentServiceListVoicesSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *contentServiceClient) ListForNow(ctx context.Context, req *v1.ListForNowRequest) (*v1.ListForNowResponse, error) {
+	var res v1.ListForNowResponse
+	if err := c.client.CallUnary(ctx, contentServiceListForNowSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *contentServiceClient) SetFavourite(ctx context.Context, req *v1.SetFavouriteRequest) (*v1.SetFavouriteResponse, error) {
+	var res v1.SetFavouriteResponse
+	if err := c.client.CallUnary(ctx, contentServiceSetFavouriteSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *contentServiceClient) ListFavourites(ctx context.Context, req *v1.ListFavouritesRequest) (*v1.ListFavouritesResponse, error) {
+	var res v1.ListFavouritesResponse
+	if err := c.client.CallUnary(ctx, contentServiceListFavouritesSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *contentServiceClient) GetPlayback(ctx context.Context, req *v1.GetPlaybackRequest) (*v1.GetPlaybackResponse, error) {
+	var res v1.GetPlaybackResponse
+	if err := c.client.CallUnary(ctx, contentServiceGetPlaybackSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *contentServiceClient) GetOfflineManifest(ctx context.Context, req *v1.GetOfflineManifestRequest) (*v1.GetOfflineManifestResponse, error) {
+	var res v1.GetOfflineManifestResponse
+	if err := c.client.CallUnary(ctx, contentServiceGetOfflineManifestSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -189,6 +516,126 @@ func (h contentServiceHandler) searchMeditations(ctx context.Context, _ connect.
 		return err
 	}
 	res, err := h.svc.SearchMeditations(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h contentServiceHandler) listCourses(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListCoursesRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListCourses(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h contentServiceHandler) getCourse(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.GetCourseRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.GetCourse(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h contentServiceHandler) listCategories(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListCategoriesRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListCategories(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h contentServiceHandler) listTags(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListTagsRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListTags(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h contentServiceHandler) listVoices(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListVoicesRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListVoices(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h contentServiceHandler) listForNow(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListForNowRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListForNow(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h contentServiceHandler) setFavourite(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.SetFavouriteRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.SetFavourite(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h contentServiceHandler) listFavourites(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.ListFavouritesRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.ListFavourites(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h contentServiceHandler) getPlayback(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.GetPlaybackRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.GetPlayback(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h contentServiceHandler) getOfflineManifest(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.GetOfflineManifestRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.GetOfflineManifest(ctx, &req)
 	if err != nil {
 		return err
 	}
