@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1/meditationv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1/userv1connect"
 	"github.com/mindspace-app/mindspace/platform/audit"
 	"github.com/mindspace-app/mindspace/platform/cursor"
@@ -35,6 +36,7 @@ func newRig(t *testing.T, change ...func(*user.Options)) *rig {
 	options := user.Options{
 		Pool: r.Pool, Keys: r.Keys, Queue: r.Queue, Cursors: cursor.New(r.Keys), Blobs: r.blobs, Cache: r.Cache, Logger: r.Logger, Now: r.Clock.Now,
 		Accounts:  authv1connect.NewAccountServiceClient(r.Directory.Client(authv1connect.AccountServiceName)),
+		Practice:  meditationv1connect.NewPracticeServiceClient(r.Directory.Client(meditationv1connect.PracticeServiceName)),
 		PublicURL: authtest.PublicURL, Ages: user.Ages{Default: 16},
 	}
 	for _, one := range change {

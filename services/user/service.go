@@ -11,6 +11,7 @@ import (
 	"gocloud.dev/blob"
 
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1/meditationv1connect"
 	userv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1/userv1connect"
 	"github.com/mindspace-app/mindspace/platform/audit"
@@ -33,6 +34,8 @@ type Options struct {
 	Now     func() time.Time
 	// Accounts is the auth domain, asked for the caller.
 	Accounts authv1connect.AccountServiceClient
+	// Practice is the meditation domain, asked for the caller's statistics.
+	Practice meditationv1connect.PracticeServiceClient
 	// Encodings keeps the JSON of answers from the cache; nil for none.
 	Encodings *rpc.Encodings
 	// PublicURL is where browsers and apps find this program, without a slash at the end.

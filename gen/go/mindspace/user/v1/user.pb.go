@@ -11,6 +11,7 @@ package userv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/mindspace-app/mindspace/gen/go/mindspace/health/v1"
+	v11 "github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1"
 	_ "github.com/mindspace-app/mindspace/gen/go/mindspace/policy/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -821,6 +822,89 @@ func (x *Consent) GetRecordedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// GetStatsRequest asks for the caller's statistics.
+type GetStatsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStatsRequest) Reset() {
+	*x = GetStatsRequest{}
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStatsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStatsRequest) ProtoMessage() {}
+
+func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStatsRequest.ProtoReflect.Descriptor instead.
+func (*GetStatsRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{10}
+}
+
+// GetStatsResponse is the caller's statistics.
+type GetStatsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Streaks and statistics.
+	Stats         *v11.Stats `protobuf:"bytes,1,opt,name=stats,proto3" json:"stats,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStatsResponse) Reset() {
+	*x = GetStatsResponse{}
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStatsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStatsResponse) ProtoMessage() {}
+
+func (x *GetStatsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStatsResponse.ProtoReflect.Descriptor instead.
+func (*GetStatsResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetStatsResponse) GetStats() *v11.Stats {
+	if x != nil {
+		return x.Stats
+	}
+	return nil
+}
+
 // ListConsentsRequest asks for what holds, and for one page of the ledger.
 type ListConsentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -834,7 +918,7 @@ type ListConsentsRequest struct {
 
 func (x *ListConsentsRequest) Reset() {
 	*x = ListConsentsRequest{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[10]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -846,7 +930,7 @@ func (x *ListConsentsRequest) String() string {
 func (*ListConsentsRequest) ProtoMessage() {}
 
 func (x *ListConsentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[10]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -859,7 +943,7 @@ func (x *ListConsentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConsentsRequest.ProtoReflect.Descriptor instead.
 func (*ListConsentsRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{10}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListConsentsRequest) GetPageSize() int32 {
@@ -891,7 +975,7 @@ type ListConsentsResponse struct {
 
 func (x *ListConsentsResponse) Reset() {
 	*x = ListConsentsResponse{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[11]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -903,7 +987,7 @@ func (x *ListConsentsResponse) String() string {
 func (*ListConsentsResponse) ProtoMessage() {}
 
 func (x *ListConsentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[11]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -916,7 +1000,7 @@ func (x *ListConsentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConsentsResponse.ProtoReflect.Descriptor instead.
 func (*ListConsentsResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{11}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListConsentsResponse) GetConsents() []*Consent {
@@ -955,7 +1039,7 @@ type SetConsentRequest struct {
 
 func (x *SetConsentRequest) Reset() {
 	*x = SetConsentRequest{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[12]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1051,7 @@ func (x *SetConsentRequest) String() string {
 func (*SetConsentRequest) ProtoMessage() {}
 
 func (x *SetConsentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[12]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1064,7 @@ func (x *SetConsentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetConsentRequest.ProtoReflect.Descriptor instead.
 func (*SetConsentRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{12}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SetConsentRequest) GetPurpose() ConsentPurpose {
@@ -1015,7 +1099,7 @@ type SetConsentResponse struct {
 
 func (x *SetConsentResponse) Reset() {
 	*x = SetConsentResponse{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[13]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1111,7 @@ func (x *SetConsentResponse) String() string {
 func (*SetConsentResponse) ProtoMessage() {}
 
 func (x *SetConsentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[13]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1124,7 @@ func (x *SetConsentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetConsentResponse.ProtoReflect.Descriptor instead.
 func (*SetConsentResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{13}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SetConsentResponse) GetConsent() *Consent {
@@ -1071,7 +1155,7 @@ type Export struct {
 
 func (x *Export) Reset() {
 	*x = Export{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[14]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1083,7 +1167,7 @@ func (x *Export) String() string {
 func (*Export) ProtoMessage() {}
 
 func (x *Export) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[14]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1096,7 +1180,7 @@ func (x *Export) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Export.ProtoReflect.Descriptor instead.
 func (*Export) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{14}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Export) GetId() string {
@@ -1150,7 +1234,7 @@ type RequestExportRequest struct {
 
 func (x *RequestExportRequest) Reset() {
 	*x = RequestExportRequest{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[15]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1246,7 @@ func (x *RequestExportRequest) String() string {
 func (*RequestExportRequest) ProtoMessage() {}
 
 func (x *RequestExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[15]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1259,7 @@ func (x *RequestExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestExportRequest.ProtoReflect.Descriptor instead.
 func (*RequestExportRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{15}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{17}
 }
 
 // RequestExportResponse names the export.
@@ -1189,7 +1273,7 @@ type RequestExportResponse struct {
 
 func (x *RequestExportResponse) Reset() {
 	*x = RequestExportResponse{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[16]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1285,7 @@ func (x *RequestExportResponse) String() string {
 func (*RequestExportResponse) ProtoMessage() {}
 
 func (x *RequestExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[16]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1298,7 @@ func (x *RequestExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestExportResponse.ProtoReflect.Descriptor instead.
 func (*RequestExportResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{16}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RequestExportResponse) GetExportId() string {
@@ -1235,7 +1319,7 @@ type GetExportRequest struct {
 
 func (x *GetExportRequest) Reset() {
 	*x = GetExportRequest{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[17]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +1331,7 @@ func (x *GetExportRequest) String() string {
 func (*GetExportRequest) ProtoMessage() {}
 
 func (x *GetExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[17]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +1344,7 @@ func (x *GetExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExportRequest.ProtoReflect.Descriptor instead.
 func (*GetExportRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{17}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetExportRequest) GetExportId() string {
@@ -1287,7 +1371,7 @@ type GetExportResponse struct {
 
 func (x *GetExportResponse) Reset() {
 	*x = GetExportResponse{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[18]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1383,7 @@ func (x *GetExportResponse) String() string {
 func (*GetExportResponse) ProtoMessage() {}
 
 func (x *GetExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[18]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1396,7 @@ func (x *GetExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExportResponse.ProtoReflect.Descriptor instead.
 func (*GetExportResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{18}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetExportResponse) GetState() ExportState {
@@ -1352,7 +1436,7 @@ type ListExportsRequest struct {
 
 func (x *ListExportsRequest) Reset() {
 	*x = ListExportsRequest{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[19]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1364,7 +1448,7 @@ func (x *ListExportsRequest) String() string {
 func (*ListExportsRequest) ProtoMessage() {}
 
 func (x *ListExportsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[19]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1377,7 +1461,7 @@ func (x *ListExportsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExportsRequest.ProtoReflect.Descriptor instead.
 func (*ListExportsRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{19}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{21}
 }
 
 // ListExportsResponse has the exports.
@@ -1391,7 +1475,7 @@ type ListExportsResponse struct {
 
 func (x *ListExportsResponse) Reset() {
 	*x = ListExportsResponse{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[20]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1403,7 +1487,7 @@ func (x *ListExportsResponse) String() string {
 func (*ListExportsResponse) ProtoMessage() {}
 
 func (x *ListExportsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[20]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1416,7 +1500,7 @@ func (x *ListExportsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExportsResponse.ProtoReflect.Descriptor instead.
 func (*ListExportsResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{20}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListExportsResponse) GetExports() []*Export {
@@ -1437,7 +1521,7 @@ type DeleteMeRequest struct {
 
 func (x *DeleteMeRequest) Reset() {
 	*x = DeleteMeRequest{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[21]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1449,7 +1533,7 @@ func (x *DeleteMeRequest) String() string {
 func (*DeleteMeRequest) ProtoMessage() {}
 
 func (x *DeleteMeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[21]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1462,7 +1546,7 @@ func (x *DeleteMeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMeRequest.ProtoReflect.Descriptor instead.
 func (*DeleteMeRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{21}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *DeleteMeRequest) GetPassword() string {
@@ -1485,7 +1569,7 @@ type DeleteMeResponse struct {
 
 func (x *DeleteMeResponse) Reset() {
 	*x = DeleteMeResponse{}
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[22]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1581,7 @@ func (x *DeleteMeResponse) String() string {
 func (*DeleteMeResponse) ProtoMessage() {}
 
 func (x *DeleteMeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_user_v1_user_proto_msgTypes[22]
+	mi := &file_mindspace_user_v1_user_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1594,7 @@ func (x *DeleteMeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMeResponse.ProtoReflect.Descriptor instead.
 func (*DeleteMeResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{22}
+	return file_mindspace_user_v1_user_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DeleteMeResponse) GetEraseAfter() *timestamppb.Timestamp {
@@ -1531,7 +1615,7 @@ var File_mindspace_user_v1_user_proto protoreflect.FileDescriptor
 
 const file_mindspace_user_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x1cmindspace/user/v1/user.proto\x12\x11mindspace.user.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!mindspace/health/v1/profile.proto\x1a mindspace/policy/v1/policy.proto\"\x93\x03\n" +
+	"\x1cmindspace/user/v1/user.proto\x12\x11mindspace.user.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!mindspace/health/v1/profile.proto\x1a&mindspace/meditation/v1/practice.proto\x1a mindspace/policy/v1/policy.proto\"\x93\x03\n" +
 	"\x04User\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12*\n" +
@@ -1575,7 +1659,10 @@ const file_mindspace_user_v1_user_proto_rawDesc = "" +
 	"\agranted\x18\x02 \x01(\bR\agranted\x12%\n" +
 	"\x0epolicy_version\x18\x03 \x01(\tR\rpolicyVersion\x12;\n" +
 	"\vrecorded_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"recordedAt\"f\n" +
+	"recordedAt\"\x11\n" +
+	"\x0fGetStatsRequest\"H\n" +
+	"\x10GetStatsResponse\x124\n" +
+	"\x05stats\x18\x01 \x01(\v2\x1e.mindspace.meditation.v1.StatsR\x05stats\"f\n" +
 	"\x13ListConsentsRequest\x12&\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
 	"\n" +
@@ -1637,7 +1724,7 @@ const file_mindspace_user_v1_user_proto_rawDesc = "" +
 	"\x14EXPORT_STATE_PENDING\x10\x01\x12\x16\n" +
 	"\x12EXPORT_STATE_READY\x10\x02\x12\x17\n" +
 	"\x13EXPORT_STATE_FAILED\x10\x03\x12\x18\n" +
-	"\x14EXPORT_STATE_EXPIRED\x10\x042\xf3\b\n" +
+	"\x14EXPORT_STATE_EXPIRED\x10\x042\xd4\t\n" +
 	"\vUserService\x12V\n" +
 	"\x05GetMe\x12\x1f.mindspace.user.v1.GetMeRequest\x1a .mindspace.user.v1.GetMeResponse\"\n" +
 	"\x8a\xb5\x18\x03\n" +
@@ -1650,7 +1737,10 @@ const file_mindspace_user_v1_user_proto_rawDesc = "" +
 	"\x05120/m\x90\x02\x01\x12\x85\x01\n" +
 	"\x13UpdateHealthProfile\x12-.mindspace.user.v1.UpdateHealthProfileRequest\x1a..mindspace.user.v1.UpdateHealthProfileResponse\"\x0f\x8a\xb5\x18\v\n" +
 	"\x01\x02\x1a\x06\n" +
-	"\x0460/m\x12t\n" +
+	"\x0460/m\x12_\n" +
+	"\bGetStats\x12\".mindspace.user.v1.GetStatsRequest\x1a#.mindspace.user.v1.GetStatsResponse\"\n" +
+	"\x8a\xb5\x18\x03\n" +
+	"\x01\x02\x90\x02\x01\x12t\n" +
 	"\fListConsents\x12&.mindspace.user.v1.ListConsentsRequest\x1a'.mindspace.user.v1.ListConsentsResponse\"\x13\x8a\xb5\x18\f\n" +
 	"\x01\x02\x1a\a\n" +
 	"\x05120/m\x90\x02\x01\x12j\n" +
@@ -1685,7 +1775,7 @@ func file_mindspace_user_v1_user_proto_rawDescGZIP() []byte {
 }
 
 var file_mindspace_user_v1_user_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_mindspace_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_mindspace_user_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_mindspace_user_v1_user_proto_goTypes = []any{
 	(Units)(0),                          // 0: mindspace.user.v1.Units
 	(ConsentPurpose)(0),                 // 1: mindspace.user.v1.ConsentPurpose
@@ -1700,77 +1790,83 @@ var file_mindspace_user_v1_user_proto_goTypes = []any{
 	(*UpdateHealthProfileRequest)(nil),  // 10: mindspace.user.v1.UpdateHealthProfileRequest
 	(*UpdateHealthProfileResponse)(nil), // 11: mindspace.user.v1.UpdateHealthProfileResponse
 	(*Consent)(nil),                     // 12: mindspace.user.v1.Consent
-	(*ListConsentsRequest)(nil),         // 13: mindspace.user.v1.ListConsentsRequest
-	(*ListConsentsResponse)(nil),        // 14: mindspace.user.v1.ListConsentsResponse
-	(*SetConsentRequest)(nil),           // 15: mindspace.user.v1.SetConsentRequest
-	(*SetConsentResponse)(nil),          // 16: mindspace.user.v1.SetConsentResponse
-	(*Export)(nil),                      // 17: mindspace.user.v1.Export
-	(*RequestExportRequest)(nil),        // 18: mindspace.user.v1.RequestExportRequest
-	(*RequestExportResponse)(nil),       // 19: mindspace.user.v1.RequestExportResponse
-	(*GetExportRequest)(nil),            // 20: mindspace.user.v1.GetExportRequest
-	(*GetExportResponse)(nil),           // 21: mindspace.user.v1.GetExportResponse
-	(*ListExportsRequest)(nil),          // 22: mindspace.user.v1.ListExportsRequest
-	(*ListExportsResponse)(nil),         // 23: mindspace.user.v1.ListExportsResponse
-	(*DeleteMeRequest)(nil),             // 24: mindspace.user.v1.DeleteMeRequest
-	(*DeleteMeResponse)(nil),            // 25: mindspace.user.v1.DeleteMeResponse
-	(*timestamppb.Timestamp)(nil),       // 26: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),       // 27: google.protobuf.FieldMask
-	(*v1.Profile)(nil),                  // 28: mindspace.health.v1.Profile
-	(*v1.Term)(nil),                     // 29: mindspace.health.v1.Term
+	(*GetStatsRequest)(nil),             // 13: mindspace.user.v1.GetStatsRequest
+	(*GetStatsResponse)(nil),            // 14: mindspace.user.v1.GetStatsResponse
+	(*ListConsentsRequest)(nil),         // 15: mindspace.user.v1.ListConsentsRequest
+	(*ListConsentsResponse)(nil),        // 16: mindspace.user.v1.ListConsentsResponse
+	(*SetConsentRequest)(nil),           // 17: mindspace.user.v1.SetConsentRequest
+	(*SetConsentResponse)(nil),          // 18: mindspace.user.v1.SetConsentResponse
+	(*Export)(nil),                      // 19: mindspace.user.v1.Export
+	(*RequestExportRequest)(nil),        // 20: mindspace.user.v1.RequestExportRequest
+	(*RequestExportResponse)(nil),       // 21: mindspace.user.v1.RequestExportResponse
+	(*GetExportRequest)(nil),            // 22: mindspace.user.v1.GetExportRequest
+	(*GetExportResponse)(nil),           // 23: mindspace.user.v1.GetExportResponse
+	(*ListExportsRequest)(nil),          // 24: mindspace.user.v1.ListExportsRequest
+	(*ListExportsResponse)(nil),         // 25: mindspace.user.v1.ListExportsResponse
+	(*DeleteMeRequest)(nil),             // 26: mindspace.user.v1.DeleteMeRequest
+	(*DeleteMeResponse)(nil),            // 27: mindspace.user.v1.DeleteMeResponse
+	(*timestamppb.Timestamp)(nil),       // 28: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),       // 29: google.protobuf.FieldMask
+	(*v1.Profile)(nil),                  // 30: mindspace.health.v1.Profile
+	(*v1.Term)(nil),                     // 31: mindspace.health.v1.Term
+	(*v11.Stats)(nil),                   // 32: mindspace.meditation.v1.Stats
 }
 var file_mindspace_user_v1_user_proto_depIdxs = []int32{
-	26, // 0: mindspace.user.v1.User.created_at:type_name -> google.protobuf.Timestamp
+	28, // 0: mindspace.user.v1.User.created_at:type_name -> google.protobuf.Timestamp
 	0,  // 1: mindspace.user.v1.User.units:type_name -> mindspace.user.v1.Units
 	3,  // 2: mindspace.user.v1.GetMeResponse.user:type_name -> mindspace.user.v1.User
 	3,  // 3: mindspace.user.v1.UpdateMeRequest.user:type_name -> mindspace.user.v1.User
-	27, // 4: mindspace.user.v1.UpdateMeRequest.update_mask:type_name -> google.protobuf.FieldMask
+	29, // 4: mindspace.user.v1.UpdateMeRequest.update_mask:type_name -> google.protobuf.FieldMask
 	3,  // 5: mindspace.user.v1.UpdateMeResponse.user:type_name -> mindspace.user.v1.User
-	28, // 6: mindspace.user.v1.GetHealthProfileResponse.profile:type_name -> mindspace.health.v1.Profile
-	29, // 7: mindspace.user.v1.GetHealthProfileResponse.goals:type_name -> mindspace.health.v1.Term
-	26, // 8: mindspace.user.v1.GetHealthProfileResponse.updated_at:type_name -> google.protobuf.Timestamp
-	28, // 9: mindspace.user.v1.UpdateHealthProfileRequest.profile:type_name -> mindspace.health.v1.Profile
-	29, // 10: mindspace.user.v1.UpdateHealthProfileRequest.goals:type_name -> mindspace.health.v1.Term
-	28, // 11: mindspace.user.v1.UpdateHealthProfileResponse.profile:type_name -> mindspace.health.v1.Profile
-	29, // 12: mindspace.user.v1.UpdateHealthProfileResponse.goals:type_name -> mindspace.health.v1.Term
-	26, // 13: mindspace.user.v1.UpdateHealthProfileResponse.updated_at:type_name -> google.protobuf.Timestamp
+	30, // 6: mindspace.user.v1.GetHealthProfileResponse.profile:type_name -> mindspace.health.v1.Profile
+	31, // 7: mindspace.user.v1.GetHealthProfileResponse.goals:type_name -> mindspace.health.v1.Term
+	28, // 8: mindspace.user.v1.GetHealthProfileResponse.updated_at:type_name -> google.protobuf.Timestamp
+	30, // 9: mindspace.user.v1.UpdateHealthProfileRequest.profile:type_name -> mindspace.health.v1.Profile
+	31, // 10: mindspace.user.v1.UpdateHealthProfileRequest.goals:type_name -> mindspace.health.v1.Term
+	30, // 11: mindspace.user.v1.UpdateHealthProfileResponse.profile:type_name -> mindspace.health.v1.Profile
+	31, // 12: mindspace.user.v1.UpdateHealthProfileResponse.goals:type_name -> mindspace.health.v1.Term
+	28, // 13: mindspace.user.v1.UpdateHealthProfileResponse.updated_at:type_name -> google.protobuf.Timestamp
 	1,  // 14: mindspace.user.v1.Consent.purpose:type_name -> mindspace.user.v1.ConsentPurpose
-	26, // 15: mindspace.user.v1.Consent.recorded_at:type_name -> google.protobuf.Timestamp
-	12, // 16: mindspace.user.v1.ListConsentsResponse.consents:type_name -> mindspace.user.v1.Consent
-	12, // 17: mindspace.user.v1.ListConsentsResponse.history:type_name -> mindspace.user.v1.Consent
-	1,  // 18: mindspace.user.v1.SetConsentRequest.purpose:type_name -> mindspace.user.v1.ConsentPurpose
-	12, // 19: mindspace.user.v1.SetConsentResponse.consent:type_name -> mindspace.user.v1.Consent
-	2,  // 20: mindspace.user.v1.Export.state:type_name -> mindspace.user.v1.ExportState
-	26, // 21: mindspace.user.v1.Export.requested_at:type_name -> google.protobuf.Timestamp
-	26, // 22: mindspace.user.v1.Export.expires_at:type_name -> google.protobuf.Timestamp
-	2,  // 23: mindspace.user.v1.GetExportResponse.state:type_name -> mindspace.user.v1.ExportState
-	26, // 24: mindspace.user.v1.GetExportResponse.expires_at:type_name -> google.protobuf.Timestamp
-	17, // 25: mindspace.user.v1.ListExportsResponse.exports:type_name -> mindspace.user.v1.Export
-	26, // 26: mindspace.user.v1.DeleteMeResponse.erase_after:type_name -> google.protobuf.Timestamp
-	4,  // 27: mindspace.user.v1.UserService.GetMe:input_type -> mindspace.user.v1.GetMeRequest
-	6,  // 28: mindspace.user.v1.UserService.UpdateMe:input_type -> mindspace.user.v1.UpdateMeRequest
-	8,  // 29: mindspace.user.v1.UserService.GetHealthProfile:input_type -> mindspace.user.v1.GetHealthProfileRequest
-	10, // 30: mindspace.user.v1.UserService.UpdateHealthProfile:input_type -> mindspace.user.v1.UpdateHealthProfileRequest
-	13, // 31: mindspace.user.v1.UserService.ListConsents:input_type -> mindspace.user.v1.ListConsentsRequest
-	15, // 32: mindspace.user.v1.UserService.SetConsent:input_type -> mindspace.user.v1.SetConsentRequest
-	18, // 33: mindspace.user.v1.UserService.RequestExport:input_type -> mindspace.user.v1.RequestExportRequest
-	20, // 34: mindspace.user.v1.UserService.GetExport:input_type -> mindspace.user.v1.GetExportRequest
-	22, // 35: mindspace.user.v1.UserService.ListExports:input_type -> mindspace.user.v1.ListExportsRequest
-	24, // 36: mindspace.user.v1.UserService.DeleteMe:input_type -> mindspace.user.v1.DeleteMeRequest
-	5,  // 37: mindspace.user.v1.UserService.GetMe:output_type -> mindspace.user.v1.GetMeResponse
-	7,  // 38: mindspace.user.v1.UserService.UpdateMe:output_type -> mindspace.user.v1.UpdateMeResponse
-	9,  // 39: mindspace.user.v1.UserService.GetHealthProfile:output_type -> mindspace.user.v1.GetHealthProfileResponse
-	11, // 40: mindspace.user.v1.UserService.UpdateHealthProfile:output_type -> mindspace.user.v1.UpdateHealthProfileResponse
-	14, // 41: mindspace.user.v1.UserService.ListConsents:output_type -> mindspace.user.v1.ListConsentsResponse
-	16, // 42: mindspace.user.v1.UserService.SetConsent:output_type -> mindspace.user.v1.SetConsentResponse
-	19, // 43: mindspace.user.v1.UserService.RequestExport:output_type -> mindspace.user.v1.RequestExportResponse
-	21, // 44: mindspace.user.v1.UserService.GetExport:output_type -> mindspace.user.v1.GetExportResponse
-	23, // 45: mindspace.user.v1.UserService.ListExports:output_type -> mindspace.user.v1.ListExportsResponse
-	25, // 46: mindspace.user.v1.UserService.DeleteMe:output_type -> mindspace.user.v1.DeleteMeResponse
-	37, // [37:47] is the sub-list for method output_type
-	27, // [27:37] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	28, // 15: mindspace.user.v1.Consent.recorded_at:type_name -> google.protobuf.Timestamp
+	32, // 16: mindspace.user.v1.GetStatsResponse.stats:type_name -> mindspace.meditation.v1.Stats
+	12, // 17: mindspace.user.v1.ListConsentsResponse.consents:type_name -> mindspace.user.v1.Consent
+	12, // 18: mindspace.user.v1.ListConsentsResponse.history:type_name -> mindspace.user.v1.Consent
+	1,  // 19: mindspace.user.v1.SetConsentRequest.purpose:type_name -> mindspace.user.v1.ConsentPurpose
+	12, // 20: mindspace.user.v1.SetConsentResponse.consent:type_name -> mindspace.user.v1.Consent
+	2,  // 21: mindspace.user.v1.Export.state:type_name -> mindspace.user.v1.ExportState
+	28, // 22: mindspace.user.v1.Export.requested_at:type_name -> google.protobuf.Timestamp
+	28, // 23: mindspace.user.v1.Export.expires_at:type_name -> google.protobuf.Timestamp
+	2,  // 24: mindspace.user.v1.GetExportResponse.state:type_name -> mindspace.user.v1.ExportState
+	28, // 25: mindspace.user.v1.GetExportResponse.expires_at:type_name -> google.protobuf.Timestamp
+	19, // 26: mindspace.user.v1.ListExportsResponse.exports:type_name -> mindspace.user.v1.Export
+	28, // 27: mindspace.user.v1.DeleteMeResponse.erase_after:type_name -> google.protobuf.Timestamp
+	4,  // 28: mindspace.user.v1.UserService.GetMe:input_type -> mindspace.user.v1.GetMeRequest
+	6,  // 29: mindspace.user.v1.UserService.UpdateMe:input_type -> mindspace.user.v1.UpdateMeRequest
+	8,  // 30: mindspace.user.v1.UserService.GetHealthProfile:input_type -> mindspace.user.v1.GetHealthProfileRequest
+	10, // 31: mindspace.user.v1.UserService.UpdateHealthProfile:input_type -> mindspace.user.v1.UpdateHealthProfileRequest
+	13, // 32: mindspace.user.v1.UserService.GetStats:input_type -> mindspace.user.v1.GetStatsRequest
+	15, // 33: mindspace.user.v1.UserService.ListConsents:input_type -> mindspace.user.v1.ListConsentsRequest
+	17, // 34: mindspace.user.v1.UserService.SetConsent:input_type -> mindspace.user.v1.SetConsentRequest
+	20, // 35: mindspace.user.v1.UserService.RequestExport:input_type -> mindspace.user.v1.RequestExportRequest
+	22, // 36: mindspace.user.v1.UserService.GetExport:input_type -> mindspace.user.v1.GetExportRequest
+	24, // 37: mindspace.user.v1.UserService.ListExports:input_type -> mindspace.user.v1.ListExportsRequest
+	26, // 38: mindspace.user.v1.UserService.DeleteMe:input_type -> mindspace.user.v1.DeleteMeRequest
+	5,  // 39: mindspace.user.v1.UserService.GetMe:output_type -> mindspace.user.v1.GetMeResponse
+	7,  // 40: mindspace.user.v1.UserService.UpdateMe:output_type -> mindspace.user.v1.UpdateMeResponse
+	9,  // 41: mindspace.user.v1.UserService.GetHealthProfile:output_type -> mindspace.user.v1.GetHealthProfileResponse
+	11, // 42: mindspace.user.v1.UserService.UpdateHealthProfile:output_type -> mindspace.user.v1.UpdateHealthProfileResponse
+	14, // 43: mindspace.user.v1.UserService.GetStats:output_type -> mindspace.user.v1.GetStatsResponse
+	16, // 44: mindspace.user.v1.UserService.ListConsents:output_type -> mindspace.user.v1.ListConsentsResponse
+	18, // 45: mindspace.user.v1.UserService.SetConsent:output_type -> mindspace.user.v1.SetConsentResponse
+	21, // 46: mindspace.user.v1.UserService.RequestExport:output_type -> mindspace.user.v1.RequestExportResponse
+	23, // 47: mindspace.user.v1.UserService.GetExport:output_type -> mindspace.user.v1.GetExportResponse
+	25, // 48: mindspace.user.v1.UserService.ListExports:output_type -> mindspace.user.v1.ListExportsResponse
+	27, // 49: mindspace.user.v1.UserService.DeleteMe:output_type -> mindspace.user.v1.DeleteMeResponse
+	39, // [39:50] is the sub-list for method output_type
+	28, // [28:39] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_mindspace_user_v1_user_proto_init() }
@@ -1785,7 +1881,7 @@ func file_mindspace_user_v1_user_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mindspace_user_v1_user_proto_rawDesc), len(file_mindspace_user_v1_user_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -35,6 +35,8 @@ const (
 	// UserServiceUpdateHealthProfileProcedure is the procedure name of the UserService's
 	// UpdateHealthProfile RPC.
 	UserServiceUpdateHealthProfileProcedure = "/mindspace.user.v1.UserService/UpdateHealthProfile"
+	// UserServiceGetStatsProcedure is the procedure name of the UserService's GetStats RPC.
+	UserServiceGetStatsProcedure = "/mindspace.user.v1.UserService/GetStats"
 	// UserServiceListConsentsProcedure is the procedure name of the UserService's ListConsents RPC.
 	UserServiceListConsentsProcedure = "/mindspace.user.v1.UserService/ListConsents"
 	// UserServiceSetConsentProcedure is the procedure name of the UserService's SetConsent RPC.
@@ -78,6 +80,14 @@ var (
 			StreamType: connect.StreamTypeUnary,
 			Schema:     v1.File_mindspace_user_v1_user_proto.Services().ByName("UserService").Methods().ByName("UpdateHealthProfile"),
 			Procedure:  UserServiceUpdateHealthProfileProcedure,
+		}
+	})
+	userServiceGetStatsSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType:       connect.StreamTypeUnary,
+			Schema:           v1.File_mindspace_user_v1_user_proto.Services().ByName("UserService").Methods().ByName("GetStats"),
+			Procedure:        UserServiceGetStatsProcedure,
+			IdempotencyLevel: connect.IdempotencyNoSideEffects,
 		}
 	})
 	userServiceListConsentsSpec = sync.OnceValue(func() connect.Spec {
@@ -144,6 +154,8 @@ type UserServiceClient interface {
 	//
 	// Errors: INVALID_ARGUMENT (profile.…, goals), FAILED_PRECONDITION (CONSENT_MISSING, with the purpose; UNDER_AGE), ABORTED (REVISION_CHANGED).
 	UpdateHealthProfile(context.Context, *v1.UpdateHealthProfileRequest) (*v1.UpdateHealthProfileResponse, error)
+	// GetStats returns the caller's streaks and statistics; today goes by the caller's zone and the hour at which their day begins.
+	GetStats(context.Context, *v1.GetStatsRequest) (*v1.GetStatsResponse, error)
 	// ListConsents returns what the caller has agreed to and withdrawn.
 	//
 	// Errors: INVALID_ARGUMENT (pageSize, pageToken).
@@ -193,6 +205,8 @@ type UserServiceHandler interface {
 	//
 	// Errors: INVALID_ARGUMENT (profile.…, goals), FAILED_PRECONDITION (CONSENT_MISSING, with the purpose; UNDER_AGE), ABORTED (REVISION_CHANGED).
 	UpdateHealthProfile(context.Context, *v1.UpdateHealthProfileRequest) (*v1.UpdateHealthProfileResponse, error)
+	// GetStats returns the caller's streaks and statistics; today goes by the caller's zone and the hour at which their day begins.
+	GetStats(context.Context, *v1.GetStatsRequest) (*v1.GetStatsResponse, error)
 	// ListConsents returns what the caller has agreed to and withdrawn.
 	//
 	// Errors: INVALID_ARGUMENT (pageSize, pageToken).
@@ -228,6 +242,7 @@ func RegisterUserServiceHandler(server *connect.Server, svc UserServiceHandler) 
 		connect.Method{Spec: userServiceUpdateMeSpec(), Handler: adapter.updateMe},
 		connect.Method{Spec: userServiceGetHealthProfileSpec(), Handler: adapter.getHealthProfile},
 		connect.Method{Spec: userServiceUpdateHealthProfileSpec(), Handler: adapter.updateHealthProfile},
+		connect.Method{Spec: userServiceGetStatsSpec(), Handler: adapter.getStats},
 		connect.Method{Spec: userServiceListConsentsSpec(), Handler: adapter.listConsents},
 		connect.Method{Spec: userServiceSetConsentSpec(), Handler: adapter.setConsent},
 		connect.Method{Spec: userServiceRequestExportSpec(), Handler: adapter.requestExport},
@@ -254,6 +269,10 @@ func (UnimplementedUserServiceHandler) GetHealthProfile(context.Context, *v1.Get
 
 func (UnimplementedUserServiceHandler) UpdateHealthProfile(context.Context, *v1.UpdateHealthProfileRequest) (*v1.UpdateHealthProfileResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.user.v1.UserService.UpdateHealthProfile is not implemented")
+}
+
+func (UnimplementedUserServiceHandler) GetStats(context.Context, *v1.GetStatsRequest) (*v1.GetStatsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.user.v1.UserService.GetStats is not implemented")
 }
 
 func (UnimplementedUserServiceHandler) ListConsents(context.Context, *v1.ListConsentsRequest) (*v1.ListConsentsResponse, error) {
@@ -311,6 +330,14 @@ func (c *userServiceClient) GetHealthProfile(ctx context.Context, req *v1.GetHea
 func (c *userServiceClient) UpdateHealthProfile(ctx context.Context, req *v1.UpdateHealthProfileRequest) (*v1.UpdateHealthProfileResponse, error) {
 	var res v1.UpdateHealthProfileResponse
 	if err := c.client.CallUnary(ctx, userServiceUpdateHealthProfileSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *userServiceClient) GetStats(ctx context.Context, req *v1.GetStatsRequest) (*v1.GetStatsResponse, error) {
+	var res v1.GetStatsResponse
+	if err := c.client.CallUnary(ctx, userServiceGetStatsSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -408,6 +435,18 @@ func (h userServiceHandler) updateHealthProfile(ctx context.Context, _ connect.S
 		return err
 	}
 	res, err := h.svc.UpdateHealthProfile(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h userServiceHandler) getStats(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.GetStatsRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.GetStats(ctx, &req)
 	if err != nil {
 		return err
 	}
