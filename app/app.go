@@ -19,9 +19,7 @@ import (
 	_ "gocloud.dev/blob/s3blob"   // BLOB_URL=s3://…
 
 	"github.com/mindspace-app/mindspace/console"
-	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
 	"github.com/mindspace-app/mindspace/platform/cache"
-	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/health"
 	"github.com/mindspace-app/mindspace/platform/limit"
@@ -30,7 +28,6 @@ import (
 	"github.com/mindspace-app/mindspace/platform/rpc"
 	"github.com/mindspace-app/mindspace/platform/secret"
 	"github.com/mindspace-app/mindspace/platform/telemetry"
-	"github.com/mindspace-app/mindspace/services/content"
 )
 
 // Extension is a hook for a product built on this one: it may register further services before the program starts.
@@ -60,9 +57,9 @@ type App struct {
 	encodings *rpc.Encodings
 	server    *rpc.Server
 	directory *rpc.Directory
-	content   *content.Service
 	signIn    *signIn
 	people    *people
+	practice  *practice
 	pages     *console.Console
 
 	closers []func() error
@@ -223,6 +220,7 @@ func (a *App) openServices(context.Context) (err error) {
 		return err
 	}
 	a.directory = rpc.NewDirectory(a.server)
+	a.openPractice()
 	if err := a.openPeople(); err != nil {
 		return err
 	}
@@ -233,8 +231,7 @@ func (a *App) openServices(context.Context) (err error) {
 		a.registerPeople()
 	}
 	if a.has(RoleMeditation) {
-		a.content = content.New(a.pool, cursor.New(a.keys), a.cache)
-		contentv1connect.RegisterContentServiceHandler(a.server.Server, a.content)
+		a.registerPractice()
 	}
 	return nil
 }

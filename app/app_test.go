@@ -62,6 +62,7 @@ func TestConfigurationIsCheckedAsAWhole(t *testing.T) {
 		"DATABASE_MAX_CONNS":          func(c *Config) { c.DatabaseMaxConns = 1 },
 		"REDIS_URL":                   func(c *Config) { c.RedisURL = "" },
 		"BLOB_URL":                    func(c *Config) { c.BlobURL = "ftp://x" },
+		"MEDIA_URL":                   func(c *Config) { c.MediaURL = "http://media.example.org" },
 		"KEYRING_FILE":                func(c *Config) { c.KeysFile = "" },
 		"PUBLIC_URL":                  func(c *Config) { c.PublicURL = "https://api.example.org/path" },
 		"MAIL_URL":                    func(c *Config) { c.MailURL = "http://root:hunter2@mail.example.org" },
@@ -89,6 +90,35 @@ func TestConfigurationIsCheckedAsAWhole(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("the error repeats a password: %v", err)
+		}
+	}
+}
+
+func TestMediaURL(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		environment, blobURL, mediaURL string
+		ok                             bool
+	}{
+		{Production, "file:///x", "", true},
+		{Production, "file:///x", "https://media.example.org", true},
+		{Production, "s3://x", "https://media.example.org", true},
+		{Production, "file:///x", "http://media.example.org", false},
+		{Production, "file:///x", "http://localhost:8081", true},
+		{Demo, "file:///x", "http://media.example.org", true},
+		{Production, "s3://x?region=eu-central-1", "s3", true},
+		{Production, "file:///x", "s3", false},
+		{Demo, "mem://", "s3", false},
+		{Demo, "s3://x", "S3", false},
+		{Demo, "s3://x", "s3://x", false},
+		{Demo, "file:///x", "https://media.example.org/path", false},
+		{Demo, "file:///x", "https://media.example.org/", false},
+		{Demo, "file:///x", "media.example.org", false},
+	} {
+		var problems []string
+		Media{MediaURL: tt.mediaURL}.check(tt.environment == Production, tt.blobURL, func(setting, _ string, _ ...any) { problems = append(problems, setting) })
+		if ok := len(problems) == 0; ok != tt.ok || !ok && !slices.Equal(problems, []string{"MEDIA_URL"}) {
+			t.Errorf("%+v: %v", tt, problems)
 		}
 	}
 }

@@ -49,6 +49,8 @@ type Config struct {
 	SignIn `embed:""`
 	// Privacy says what happens to what they tell.
 	Privacy `embed:""`
+	// Media says where sound is fetched.
+	Media `embed:""`
 
 	// Addr is the public port.
 	Addr string `name:"addr" env:"ADDR" default:":8080" help:"Public address."`
@@ -103,6 +105,7 @@ func (c Config) check() error {
 	}
 	c.SignIn.check(c.Environment == Production, problem)
 	c.Privacy.check(problem)
+	c.Media.check(c.Environment == Production, c.BlobURL, problem)
 	if c.LimitScale < 0 {
 		problem("LIMIT_SCALE", "must not be negative")
 	}

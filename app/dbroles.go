@@ -44,6 +44,7 @@ var databaseRoles = []struct {
 	}},
 	{"mindspace_meditation", []grant{
 		{"content", map[string]string{"*": write}},
+		{"meditation", map[string]string{"*": write}},
 		{"rpc", map[string]string{"idempotency_keys": write}},
 		{"audit", map[string]string{"records": "SELECT, INSERT", "unsealed": "INSERT", "person_keys": "SELECT, INSERT"}},
 		{"river", map[string]string{"river_job": insertJob, "river_migration": read}},
@@ -52,6 +53,7 @@ var databaseRoles = []struct {
 	{"mindspace_worker", []grant{
 		{"auth", map[string]string{"*": write}},
 		{"content", map[string]string{"*": write}},
+		{"meditation", map[string]string{"*": write}},
 		{"rpc", map[string]string{"*": write}},
 		// Erasure destroys persons' keys, and a rotation of the keyring wraps them anew.
 		{"audit", map[string]string{"*": "SELECT, INSERT", "unsealed": write, "person_keys": write}},
@@ -95,7 +97,7 @@ func roleStatements(name string, grants []grant) []string {
 		"SELECT pg_advisory_xact_lock(hashtext('mindspace roles'))",
 		fmt.Sprintf("DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '%s') THEN CREATE ROLE %s NOLOGIN; END IF; END $$", name, role),
 	}
-	for _, schema := range []string{"audit", "auth", "content", "public", "river", "rpc", "users"} {
+	for _, schema := range []string{"audit", "auth", "content", "meditation", "public", "river", "rpc", "users"} {
 		for _, what := range []string{"ALL TABLES IN SCHEMA", "ALL SEQUENCES IN SCHEMA", "SCHEMA"} {
 			statements = append(statements, fmt.Sprintf("REVOKE ALL ON %s %s FROM %s", what, pgx.Identifier{schema}.Sanitize(), role))
 		}

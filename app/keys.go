@@ -11,6 +11,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/reseal"
 	"github.com/mindspace-app/mindspace/platform/secret"
 	"github.com/mindspace-app/mindspace/services/auth"
+	"github.com/mindspace-app/mindspace/services/meditation"
 	"github.com/mindspace-app/mindspace/services/user"
 )
 
@@ -45,7 +46,7 @@ func loadKeys(c Config) (*secret.Keyring, error) {
 // sealedColumns are the columns whose values the keyring has encrypted, of every domain.
 func sealedColumns() []reseal.Column {
 	var all []reseal.Column
-	for _, columns := range [][]reseal.Column{auth.Sealed(), user.Sealed(), audit.Sealed()} {
+	for _, columns := range [][]reseal.Column{auth.Sealed(), user.Sealed(), meditation.Sealed(), audit.Sealed()} {
 		all = append(all, columns...)
 	}
 	// Kept answers are deleted after a day, sooner than anyone would have to look for them.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1/meditationv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1/userv1connect"
 	"github.com/mindspace-app/mindspace/platform/audit"
 	"github.com/mindspace-app/mindspace/platform/cursor"
@@ -35,13 +36,14 @@ func (a *App) openPeople() error {
 		Encodings: a.encodings, PublicURL: a.config.PublicURL, Ages: ages,
 	}
 	if a.has(RoleUser) { // a worker exports and erases, and asks nobody
+		options.Practice = meditationv1connect.NewPracticeServiceClient(a.directory.Client(meditationv1connect.PracticeServiceName))
 		options.Accounts = authv1connect.NewAccountServiceClient(a.directory.Client(authv1connect.AccountServiceName))
 	}
 	p.service = user.New(options)
 	if a.has(RoleUser) {
 		p.admin = user.NewAdmin(p.service, authv1connect.NewAccountAdminServiceClient(a.directory.Client(authv1connect.AccountAdminServiceName)), audit.New(a.keys))
 	}
-	p.registry = personal.NewRegistry(rpc.Personal(), p.service.Personal(), audit.Personal(), auth.Personal())
+	p.registry = personal.NewRegistry(rpc.Personal(), p.service.Personal(), a.practice.catalogue.Personal(), a.practice.sessions.Personal(), audit.Personal(), auth.Personal())
 	p.exports = user.NewExports(p.service, p.registry)
 	p.erasures = auth.NewErasures(a.signIn.service, p.registry, a.blobs, a.redis, a.signIn.postman)
 	a.people = p

@@ -16,7 +16,7 @@ const (
 	RoleAuth Role = "auth"
 	// RoleUser serves people's own data (user.v1).
 	RoleUser Role = "user"
-	// RoleMeditation serves the catalogue (content.v1).
+	// RoleMeditation serves the catalogue (content.v1) and what people practise (meditation.v1).
 	RoleMeditation Role = "meditation"
 	// RoleWorker runs background jobs; it has no public port.
 	RoleWorker Role = "worker"

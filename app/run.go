@@ -124,6 +124,7 @@ func (a *App) publicHandler() (http.Handler, error) {
 	a.mountOperations(mux)
 	a.mountSignIn(mux)
 	a.mountPeople(mux)
+	a.mountPractice(mux)
 	if err := a.pages.Mount(mux); err != nil {
 		return nil, err
 	}
@@ -160,7 +161,7 @@ func (a *App) work(ctx context.Context) error {
 	client, err := queue.NewWorker(a.direct, queue.Config{
 		Workers: jobs.Workers(jobs.Needs{
 			Pool: a.direct, Postman: a.signIn.postman, SigningKeys: a.signIn.keys, Registry: a.people.registry, Erasures: a.people.erasures,
-			Exports: a.people.exports, Keyring: a.keys, Sealed: sealedColumns(), Logger: a.logger,
+			Exports: a.people.exports, Content: a.practice.editing, Sessions: a.practice.sessions, Milestones: a.practice.reached, Keyring: a.keys, Sealed: sealedColumns(), Logger: a.logger,
 		}),
 		Periodic: jobs.Periodic(), Logger: a.logger, Registry: a.metrics.Registry(), Tracer: a.tracer(),
 	})

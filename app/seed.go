@@ -43,7 +43,7 @@ func Seed(ctx context.Context, config Config, kind SeedKind, out io.Writer) erro
 
 // seed loads the data with what this process has open. changed tells whether there was anything to load.
 func (a *App) seed(ctx context.Context, kind SeedKind) (changed bool, err error) {
-	seeder := content.NewSeeder(a.content, a.blobs, time.Now)
+	seeder := content.NewSeeder(a.practice.catalogue, a.blobs, time.Now)
 	if kind != SeedDemo {
 		return seeder.Reference(ctx)
 	}

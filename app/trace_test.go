@@ -20,13 +20,20 @@ import (
 	"connectrpc.com/connect/v2/connecthttp"
 	"github.com/google/uuid"
 	"gocloud.dev/blob"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
+	contentv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
 	healthv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/health/v1"
+	meditationv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1/meditationv1connect"
 	userv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1/userv1connect"
 	"github.com/mindspace-app/mindspace/platform/personal"
+	"github.com/mindspace-app/mindspace/services/content"
 )
 
 // What a person has told, marked so that it can be found wherever it ends.
@@ -36,6 +43,7 @@ const (
 	markedCondition = "tracecondition of the spleen"
 	markedGoal      = "tracegoal to whistle"
 	markedNote      = "tracenote: phoned about a whistle"
+	markedThought   = "tracethought while breathing"
 	markedPassword  = "trace Password whistle 7"
 )
 
@@ -140,7 +148,7 @@ func TestErasureLeavesNoTrace(t *testing.T) {
 	r := run(t)
 	person, token := r.tellEverything()
 	export := r.takeExport(token)
-	for _, told := range []string{markedEmail, markedName, markedCondition, markedGoal, markedNote, "Europe/Belgrade"} {
+	for _, told := range []string{markedEmail, markedName, markedCondition, markedGoal, markedNote, markedThought, "Europe/Belgrade"} {
 		if !strings.Contains(export, told) {
 			t.Errorf("the export lacks %q", told)
 		}
@@ -180,7 +188,7 @@ func TestErasureLeavesNoTrace(t *testing.T) {
 	if err := r.people.erasures.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, marker := range []string{person.String(), markedEmail, markedName, markedCondition, markedGoal, markedNote} {
+	for _, marker := range []string{person.String(), markedEmail, markedName, markedCondition, markedGoal, markedNote, markedThought} {
 		for _, place := range r.tracesOf(marker) {
 			t.Errorf("%q is still in %s", marker, place)
 		}
@@ -248,6 +256,7 @@ func (r *running) tellEverything() (person uuid.UUID, token string) {
 		err := r.pool.QueryRow(ctx, "SELECT count(*) FROM auth.email_tokens WHERE account_id = $1", person).Scan(&n)
 		return err == nil && n > 0
 	})
+	r.practise(person, token)
 	r.supportActs(person)
 	// What takes a browser, a provider or a day to come about.
 	r.exec("INSERT INTO auth.passkeys (account_id, credential_id, credential, name, created_at) VALUES ($1, 'x', '{}', 'phone', now())", person)
@@ -260,6 +269,32 @@ func (r *running) tellEverything() (person uuid.UUID, token string) {
 	r.exec("INSERT INTO auth.erasures (id, account_id, requested_at, by_staff, erase_after, cancelled_at) VALUES (gen_random_uuid(), $1, now(), false, now(), now())", person)
 	r.exec("INSERT INTO rpc.idempotency_keys (person_id, procedure, key, request_hash, claimed_at, expires_at) VALUES ($1, '/x', 'x', 'x', now(), now() + interval '1 day')", person)
 	return person, token
+}
+
+// practise has the person like a meditation and practise it, with a note, and waits for what follows from that.
+func (r *running) practise(person uuid.UUID, token string) {
+	t, ctx := r.t, r.t.Context()
+	t.Helper()
+	must[bool](t)(content.NewSeeder(r.practice.catalogue, r.blobs, time.Now).Demo(ctx))
+	catalogue := contentv1connect.NewContentServiceClient(r.client(token))
+	one := must[*contentv1.ListMeditationsResponse](t)(catalogue.ListMeditations(ctx, &contentv1.ListMeditationsRequest{PageSize: 1})).GetMeditations()[0].GetId()
+	must[*contentv1.SetFavouriteResponse](t)(catalogue.SetFavourite(ctx, &contentv1.SetFavouriteRequest{MeditationId: one, Favourite: true}))
+	sessions := meditationv1connect.NewMeditationServiceClient(r.client(token))
+	begun := must[*meditationv1.StartSessionResponse](t)(sessions.StartSession(ctx, &meditationv1.StartSessionRequest{
+		ClientId: uuid.NewString(), MeditationId: one, StartedAt: timestamppb.New(time.Now().Add(-time.Hour)),
+	}))
+	id := begun.GetSession().GetId()
+	must[*meditationv1.HeartbeatResponse](t)(sessions.Heartbeat(ctx, &meditationv1.HeartbeatRequest{SessionId: id, PositionSeconds: proto.Int32(60)}))
+	must[*meditationv1.CompleteSessionResponse](t)(sessions.CompleteSession(ctx, &meditationv1.CompleteSessionRequest{SessionId: id, MoodAfter: 4, Note: markedThought}))
+	users := userv1connect.NewUserServiceClient(r.client(token))
+	must[*userv1.GetStatsResponse](t)(users.GetStats(ctx, &userv1.GetStatsRequest{}))
+	r.eventually("what follows from practice", func() bool {
+		var n int
+		err := r.pool.QueryRow(ctx, "SELECT count(*) FROM meditation.milestones m JOIN meditation.streak_records s USING (user_id) WHERE user_id = $1", person).Scan(&n)
+		return err == nil && n > 0
+	})
+	r.exec("UPDATE content.revisions SET author_id = $1, reviewer_id = $1, publisher_id = $1 WHERE id = (SELECT id FROM content.revisions LIMIT 1)", person)
+	r.exec("INSERT INTO meditation.course_completions (user_id, course_id, completed_at) VALUES ($1, gen_random_uuid(), now())", person)
 }
 
 // supportActs has a member of staff look at the person and write about them.

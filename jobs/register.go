@@ -12,6 +12,8 @@ import (
 	"github.com/mindspace-app/mindspace/platform/reseal"
 	"github.com/mindspace-app/mindspace/platform/secret"
 	"github.com/mindspace-app/mindspace/services/auth"
+	"github.com/mindspace-app/mindspace/services/content"
+	"github.com/mindspace-app/mindspace/services/meditation"
 	"github.com/mindspace-app/mindspace/services/user"
 )
 
@@ -23,6 +25,9 @@ type Needs struct {
 	Registry    *personal.Registry
 	Erasures    *auth.Erasures
 	Exports     *user.Exports
+	Content     *content.Admin
+	Sessions    *meditation.Service
+	Milestones  *meditation.Milestones
 	Keyring     *secret.Keyring
 	// Sealed is every column that is encrypted under the keyring.
 	Sealed []reseal.Column
@@ -38,6 +43,9 @@ func Workers(n Needs) *river.Workers {
 	addLetters(workers, n.Postman)
 	addExports(workers, n.Exports)
 	addErasures(workers, n.Erasures)
+	addContent(workers, n.Content)
+	addAbandoned(workers, n.Sessions)
+	addPractice(workers, n.Milestones)
 	addReseal(workers, n)
 	return workers
 }

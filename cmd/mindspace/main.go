@@ -141,6 +141,7 @@ func (c *migrateRolesCommand) Run(ctx context.Context, out *output) error {
 type seedCommand struct {
 	Reference seedReferenceCommand `cmd:"" help:"The vocabularies that content is written with."`
 	Demo      seedDemoCommand      `cmd:"" help:"The reference data, and a catalogue of courses and meditations with sound."`
+	Scale     seedScaleCommand     `cmd:"" help:"The demo, and as many made-up persons with their practice as one wants to measure with."`
 }
 
 type seedReferenceCommand struct{ app.Config }
@@ -153,6 +154,15 @@ type seedDemoCommand struct{ app.Config }
 
 func (c *seedDemoCommand) Run(ctx context.Context, out *output) error {
 	return app.Seed(ctx, c.Config, app.SeedDemo, out)
+}
+
+type seedScaleCommand struct {
+	app.Config
+	app.ScaleOptions
+}
+
+func (c *seedScaleCommand) Run(ctx context.Context, out *output) error {
+	return app.SeedScale(ctx, c.Config, c.ScaleOptions, out)
 }
 
 type staffCommand struct {
