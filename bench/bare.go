@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 
@@ -70,10 +71,14 @@ func serveBare(ctx context.Context, address string) error {
 	}
 	rdb := redis.NewClient(options)
 	defer rdb.Close()
-	if err := rdb.Set(ctx, "profile:0", bareMe, 0).Err(); err != nil {
-		return err
+	for i := range 1000 {
+		if err := rdb.Set(ctx, fmt.Sprintf("profile:00000000-0000-4000-8000-%012d", i), bareMe, 0).Err(); err != nil {
+			return err
+		}
 	}
 	mux.HandleFunc("POST /me", func(w http.ResponseWriter, r *http.Request) { bareProfile(rdb, w, r) })
+	mux.HandleFunc("POST /create", func(w http.ResponseWriter, r *http.Request) { bareCreate(pool, w, r) })
+	mux.HandleFunc("POST /history", func(w http.ResponseWriter, r *http.Request) { bareHistory(pool, w, r) })
 	mux.HandleFunc("POST /list", func(w http.ResponseWriter, r *http.Request) { bareList(pool, w, r) })
 	mux.HandleFunc("POST /get", func(w http.ResponseWriter, r *http.Request) { bareGet(pool, w, r) })
 	mux.HandleFunc("GET /usage", usage)

@@ -2,13 +2,17 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // work is one kind of request, and where each server answers it.
@@ -28,8 +32,8 @@ type result struct {
 	bytes     float64       // allocated a request
 }
 
-// load sends the same request over so many connections, each waiting for its answer (a closed loop), for the given time.
-func load(address, path, body, token string, connections int, d time.Duration) (requests int, p99 time.Duration, err error) {
+// load sends a request over so many connections as there are tokens, each waiting for its answer (a closed loop), for the given time.
+func load(address, path, body string, tokens []string, d time.Duration) (requests int, p99 time.Duration, err error) {
 	var (
 		mu    sync.Mutex
 		all   sync.WaitGroup
@@ -37,7 +41,7 @@ func load(address, path, body, token string, connections int, d time.Duration) (
 		fails error
 	)
 	deadline := time.Now().Add(d)
-	for i := range connections {
+	for i, token := range tokens {
 		all.Go(func() {
 			mine, err := converse(address, requestOf(path, bodyOf(body, i), token), deadline)
 			mu.Lock()
@@ -66,8 +70,26 @@ func requestOf(path, body, token string) []byte {
 	return request
 }
 
+// fresh puts a new id and another day into a request in which they stand as {id}, of 36 characters, and, wherever it stands, {day}, of ten.
+func fresh(request []byte) {
+	copy(request[bytes.Index(request, []byte(idPlace)):], uuid.NewString())
+	day := time.Unix(rand.Int64N(20*365)*24*60*60+1e9, 0).UTC().Format(time.DateOnly) //nolint:gosec // any day
+	for {
+		at := bytes.Index(request, []byte(dayPlace))
+		if at < 0 {
+			return
+		}
+		copy(request[at:], day)
+	}
+}
+
+const (
+	idPlace  = "{id________________________________}"
+	dayPlace = "{day_____}"
+)
+
 // converse is one connection: it sends, reads the whole answer, and sends again.
-func converse(address string, request []byte, deadline time.Time) ([]time.Duration, error) {
+func converse(address string, pattern []byte, deadline time.Time) ([]time.Duration, error) {
 	conn, err := net.Dial("tcp", address) //nolint:noctx // loopback
 	if err != nil {
 		return nil, err
@@ -75,7 +97,12 @@ func converse(address string, request []byte, deadline time.Time) ([]time.Durati
 	defer conn.Close()
 	reader := bufio.NewReaderSize(conn, 64<<10)
 	var times []time.Duration
+	request, changes := bytes.Clone(pattern), bytes.Contains(pattern, []byte(idPlace))
 	for {
+		if changes {
+			copy(request, pattern)
+			fresh(request)
+		}
 		begin := time.Now()
 		if begin.After(deadline) {
 			return times, nil

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/alexedwards/argon2id"
 
@@ -43,9 +44,43 @@ func register(ctx context.Context, address string, connections int) error {
 	return nil
 }
 
-// signIn gives an access token of the program.
-func signIn(ctx context.Context, address string) (string, error) {
-	return tokenFrom(ctx, address+authv1connect.AuthServiceLoginProcedure, bodyOf(login, 0))
+// tokenFresh is how long access tokens are used again; they last longer.
+const tokenFresh = 8 * time.Minute
+
+// wallet keeps the access tokens of all connections.
+type wallet struct {
+	tokens []string
+	since  time.Time
+}
+
+// signIn gives an access token of the program for each connection.
+func (w *wallet) signIn(ctx context.Context, address string, connections int) ([]string, error) {
+	if len(w.tokens) == connections && time.Since(w.since) < tokenFresh {
+		return w.tokens, nil
+	}
+	w.tokens, w.since = nil, time.Now()
+	for i := range connections {
+		token, err := tokenFrom(ctx, address+authv1connect.AuthServiceLoginProcedure, bodyOf(login, i))
+		if err != nil {
+			return nil, err
+		}
+		w.tokens = append(w.tokens, token)
+	}
+	return w.tokens, nil
+}
+
+// of gives the tokens that the connections to a server present.
+func (w *wallet) of(ctx context.Context, name, address string, connections int) ([]string, error) {
+	if name == signedIn {
+		return w.signIn(ctx, address, connections)
+	}
+	tokens := make([]string, connections)
+	for i := range tokens {
+		if name == "bare" {
+			tokens[i] = bareToken(i)
+		}
+	}
+	return tokens, nil
 }
 
 // bodyOf is the body that a connection sends.

@@ -20,6 +20,7 @@ import (
 	"github.com/mindspace-app/mindspace/app"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
+	"github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1/meditationv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/probe/v1/probev1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1/userv1connect"
 	"github.com/mindspace-app/mindspace/platform/embedded"
@@ -36,6 +37,8 @@ func main() {
 		err = servePlain(ctx, os.Args[2])
 	case len(os.Args) == 4 && os.Args[1] == "ours":
 		err = serveOurs(ctx, os.Args[2], os.Args[3])
+	case len(os.Args) > 1 && os.Args[1] == "-growth":
+		err = growth(ctx, os.Args[2:])
 	default:
 		err = drive(ctx)
 	}
@@ -60,6 +63,10 @@ var works = []work{
 	{name: "me", body: `{}`, paths: map[string]string{"bare": "/me", signedIn: userv1connect.UserServiceGetMeProcedure}},
 	// The bare server hashes the password and does nothing else.
 	{name: "login", body: login, paths: map[string]string{"bare": "/login", "ours": authv1connect.AuthServiceLoginProcedure}},
+	// A session, its day and, of the program only, the event in the queue, each person under a lock of their own. The bare server inserts and rolls up in one statement.
+	{name: "create", body: recordBody, paths: map[string]string{"bare": "/create", signedIn: meditationv1connect.MeditationServiceRecordSessionsProcedure}},
+	// The twenty newest sessions of a person.
+	{name: "history", body: `{"pageSize":20}`, paths: map[string]string{"bare": "/history", signedIn: meditationv1connect.MeditationServiceListSessionsProcedure}},
 	// Nothing of this is remembered between requests: both ask PostgreSQL each time.
 	{name: "get one", body: `{"id":"019b8cbd-b6d0-7e75-a467-126b36715e1a","locale":"sr"}`, paths: map[string]string{
 		"bare": "/get", "ours": contentv1connect.ContentServiceGetMeditationProcedure,
@@ -92,6 +99,10 @@ func drive(ctx context.Context) error {
 	if err := register(ctx, servers["ours"].address, *connections); err != nil {
 		return err
 	}
+	keys := &wallet{}
+	if err := fill(ctx, servers, keys, *connections); err != nil {
+		return err
+	}
 	all := map[string]map[string][]result{}
 	for _, w := range works {
 		if *only != "" && *only != w.name {
@@ -103,7 +114,11 @@ func drive(ctx context.Context) error {
 				if w.paths[name] == "" {
 					continue
 				}
-				r, err := measure(ctx, name, servers[name], w, *connections, time.Duration(*seconds*float64(time.Second)))
+				tokens, err := keys.of(ctx, name, servers[name].address, *connections)
+				if err != nil {
+					return err
+				}
+				r, err := measure(ctx, name, servers[name], w, tokens, time.Duration(*seconds*float64(time.Second)))
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", name, w.name, err)
 				}
@@ -156,22 +171,13 @@ func stage(ctx context.Context) (env []string, stop func(), err error) {
 	return []string{"DATABASE_URL=" + db.URL(), "REDIS_URL=" + rdb.URL(), "KEYRING_FILE=" + keyring}, stop, nil
 }
 
-func measure(ctx context.Context, name string, s *server, w work, connections int, d time.Duration) (result, error) {
+func measure(ctx context.Context, name string, s *server, w work, tokens []string, d time.Duration) (result, error) {
 	before, err := s.used(ctx)
 	if err != nil {
 		return result{}, err
 	}
 	begin := time.Now()
-	token := ""
-	switch name {
-	case signedIn:
-		if token, err = signIn(ctx, s.address); err != nil {
-			return result{}, err
-		}
-	case "bare":
-		token = bareToken()
-	}
-	n, p99, err := load(s.address, w.paths[name], w.body, token, connections, d)
+	n, p99, err := load(s.address, w.paths[name], w.body, tokens, d)
 	if err != nil {
 		return result{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -19,10 +20,11 @@ var bareSecret = []byte("bench")
 const bareMe = `{"user":{"id":"01980000-0000-7000-8000-00000000a0a0","email":"0@bench.test","displayName":"","locale":"en","timeZone":"UTC",` +
 	`"createdAt":"2026-11-30T08:00:00.123456Z","units":"UNITS_METRIC"}}`
 
-// bareToken is a JWT (HS256) for the bare server.
-func bareToken() string {
+// bareToken is a JWT (HS256) of a connection for the bare server; its subject is a UUID.
+func bareToken(connection int) string {
 	encode := base64.RawURLEncoding.EncodeToString
-	text := encode([]byte(`{"alg":"HS256"}`)) + "." + encode([]byte(`{"sub":"0","exp":4102444800}`))
+	payload := fmt.Sprintf(`{"sub":"00000000-0000-4000-8000-%012d","exp":4102444800}`, connection)
+	text := encode([]byte(`{"alg":"HS256"}`)) + "." + encode([]byte(payload))
 	mac := hmac.New(sha256.New, bareSecret)
 	mac.Write([]byte(text))
 	return text + "." + encode(mac.Sum(nil))
