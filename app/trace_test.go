@@ -262,7 +262,7 @@ func (r *running) tellEverything() (person uuid.UUID, token string) {
 	r.exec("INSERT INTO auth.passkeys (account_id, credential_id, credential, name, created_at) VALUES ($1, 'x', '{}', 'phone', now())", person)
 	r.exec("INSERT INTO auth.recovery_codes (account_id, hash, created_at) VALUES ($1, 'x', now())", person)
 	r.exec("INSERT INTO auth.identities (account_id, provider, subject, email, created_at) VALUES ($1, 'google', 'x', $2, now())", person, markedEmail)
-	r.exec("INSERT INTO auth.oidc_flows (state_hash, provider, return_url, account_id, device, created_at, expires_at) VALUES ('x', 'google', '', $1, '', now(), now())", person)
+	r.exec("INSERT INTO auth.oidc_flows (state_hash, provider, return_url, account_id, device, created_at, expires_at) VALUES ('x', 'google', '', $1, '', now(), now() + interval '1 hour')", person)
 	r.exec("INSERT INTO auth.security_events (account_id, id, kind, device, created_at) VALUES ($1, gen_random_uuid(), 'new_device', 'phone', now())", person)
 	r.exec("INSERT INTO auth.staff_roles (account_id, role, granted_at) VALUES ($1, 'editor', now())", person)
 	r.exec("INSERT INTO auth.partner_keys (id, name, hash, scopes, created_by, created_at) VALUES (gen_random_uuid(), 'x', 'x', '{}', $1, now())", person)
