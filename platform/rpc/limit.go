@@ -19,12 +19,28 @@ type Limiter interface {
 	Allow(ctx context.Context, key string, q limit.Quota) limit.Result
 }
 
+// quotaKeys is how many quotas that are counted in this process alone are remembered.
+const quotaKeys = 100_000
+
+// here counts in this process alone.
+type here struct{ *limit.Local }
+
+// Allow takes one call from the key's quota.
+func (h here) Allow(_ context.Context, key string, q limit.Quota) limit.Result {
+	return h.Local.Allow(key, q)
+}
+
 // limiting holds each caller to the quotas of the method's rule, and says in headers of every answer what is left of them.
 // scale multiplies every quota; 0 turns limits off.
 func limiting(p *policies, limiter Limiter, scale float64) connect.ServerInterceptor {
+	alone := here{limit.NewLocal(quotaKeys)}
 	return p.ruled(func(ctx context.Context, r *rule, spec connect.Spec, stream connect.ServerStream, next connect.ServerFunc) error {
 		if limiter != nil && scale > 0 && (r.perUser.Calls > 0 || r.perAddress.Calls > 0) {
-			result := charge(ctx, limiter, spec.Procedure, r, scale)
+			counter := limiter
+			if r.perProcess {
+				counter = alone
+			}
+			result := charge(ctx, counter, spec.Procedure, r, scale)
 			sayQuota(ctx, result)
 			if !result.Allowed {
 				return tooMany(result.RetryAfter)

@@ -182,3 +182,25 @@ func TestLimitsGoOnInProcessWhenRedisIsAway(t *testing.T) {
 		t.Errorf("%d calls allowed, want 5", allowed)
 	}
 }
+
+// unasked is a limiter that must not be asked.
+type unasked struct{ *testing.T }
+
+func (u unasked) Allow(context.Context, string, limit.Quota) limit.Result {
+	u.Error("the shared counter was asked")
+	return limit.Result{Allowed: true}
+}
+
+// A quota that each process counts for itself holds there, and the shared counter is left alone.
+func TestQuotaOfAProcess(t *testing.T) {
+	t.Parallel()
+	for range 2 { // processes
+		r := newRig(t, func(o *rpc.Options) { o.Limiter = unasked{t} })
+		for n := range 5 {
+			_, err := r.client("user").Often(t.Context(), &probev1.OftenRequest{})
+			if refused := connect.CodeOf(err) == connect.CodeResourceExhausted; refused != (n >= 3) || (err != nil && !refused) {
+				t.Errorf("call %d: %v", n+1, err)
+			}
+		}
+	}
+}

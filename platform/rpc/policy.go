@@ -28,6 +28,7 @@ type rule struct {
 	public, user, partner, service, forwarded bool
 	roles                                     []policyv1.Role
 	perUser, perAddress                       limit.Quota
+	perProcess                                bool
 	audit                                     bool
 	idempotencyKey                            bool
 }
@@ -97,6 +98,7 @@ func parseRule(spec connect.Spec) (*rule, error) {
 	if len(declared.GetAccess()) == 0 && len(r.roles) == 0 {
 		return nil, fmt.Errorf("%s: its rule lets nobody in", spec.Procedure)
 	}
+	r.perProcess = declared.GetLimit().GetPerProcess()
 	var err error
 	if r.perUser, err = parseQuota(declared.GetLimit().GetPerUser()); err != nil {
 		return nil, fmt.Errorf("%s: limit.per_user: %w", spec.Procedure, err)

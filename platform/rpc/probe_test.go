@@ -63,6 +63,10 @@ func (p *probe) Either(ctx context.Context, _ *probev1.EitherRequest) (*probev1.
 	return &probev1.EitherResponse{UserId: identity.CallerFrom(ctx).UserID.String()}, p.failure(ctx)
 }
 
+func (p *probe) Often(context.Context, *probev1.OftenRequest) (*probev1.OftenResponse, error) {
+	return &probev1.OftenResponse{}, nil
+}
+
 func (p *probe) User(ctx context.Context, _ *probev1.UserRequest) (*probev1.UserResponse, error) {
 	return &probev1.UserResponse{UserId: identity.CallerFrom(ctx).UserID.String()}, p.failure(ctx)
 }

@@ -2161,39 +2161,39 @@ const file_mindspace_meditation_v1_meditation_proto_rawDesc = "" +
 	"\n" +
 	"PERIOD_DAY\x10\x01\x12\x0f\n" +
 	"\vPERIOD_WEEK\x10\x02\x12\x10\n" +
-	"\fPERIOD_MONTH\x10\x032\xf3\v\n" +
-	"\x11MeditationService\x12}\n" +
-	"\fStartSession\x12,.mindspace.meditation.v1.StartSessionRequest\x1a-.mindspace.meditation.v1.StartSessionResponse\"\x10\x8a\xb5\x18\f\n" +
-	"\x01\x02\x1a\a\n" +
-	"\x05240/m\x12t\n" +
-	"\tHeartbeat\x12).mindspace.meditation.v1.HeartbeatRequest\x1a*.mindspace.meditation.v1.HeartbeatResponse\"\x10\x8a\xb5\x18\f\n" +
-	"\x01\x02\x1a\a\n" +
-	"\x05600/m\x12\x86\x01\n" +
-	"\x0fCompleteSession\x12/.mindspace.meditation.v1.CompleteSessionRequest\x1a0.mindspace.meditation.v1.CompleteSessionResponse\"\x10\x8a\xb5\x18\f\n" +
-	"\x01\x02\x1a\a\n" +
-	"\x05240/m\x12\x83\x01\n" +
-	"\x0eRecordSessions\x12..mindspace.meditation.v1.RecordSessionsRequest\x1a/.mindspace.meditation.v1.RecordSessionsResponse\"\x10\x8a\xb5\x18\f\n" +
-	"\x01\x02\x1a\a\n" +
-	"\x05240/m\x12\x80\x01\n" +
-	"\rUpdateSession\x12-.mindspace.meditation.v1.UpdateSessionRequest\x1a..mindspace.meditation.v1.UpdateSessionResponse\"\x10\x8a\xb5\x18\f\n" +
-	"\x01\x02\x1a\a\n" +
-	"\x05240/m\x12w\n" +
+	"\fPERIOD_MONTH\x10\x032\x81\f\n" +
+	"\x11MeditationService\x12\x7f\n" +
+	"\fStartSession\x12,.mindspace.meditation.v1.StartSessionRequest\x1a-.mindspace.meditation.v1.StartSessionResponse\"\x12\x8a\xb5\x18\x0e\n" +
+	"\x01\x02\x1a\t\n" +
+	"\x05240/m\x18\x01\x12v\n" +
+	"\tHeartbeat\x12).mindspace.meditation.v1.HeartbeatRequest\x1a*.mindspace.meditation.v1.HeartbeatResponse\"\x12\x8a\xb5\x18\x0e\n" +
+	"\x01\x02\x1a\t\n" +
+	"\x05600/m\x18\x01\x12\x88\x01\n" +
+	"\x0fCompleteSession\x12/.mindspace.meditation.v1.CompleteSessionRequest\x1a0.mindspace.meditation.v1.CompleteSessionResponse\"\x12\x8a\xb5\x18\x0e\n" +
+	"\x01\x02\x1a\t\n" +
+	"\x05240/m\x18\x01\x12\x85\x01\n" +
+	"\x0eRecordSessions\x12..mindspace.meditation.v1.RecordSessionsRequest\x1a/.mindspace.meditation.v1.RecordSessionsResponse\"\x12\x8a\xb5\x18\x0e\n" +
+	"\x01\x02\x1a\t\n" +
+	"\x05240/m\x18\x01\x12\x82\x01\n" +
+	"\rUpdateSession\x12-.mindspace.meditation.v1.UpdateSessionRequest\x1a..mindspace.meditation.v1.UpdateSessionResponse\"\x12\x8a\xb5\x18\x0e\n" +
+	"\x01\x02\x1a\t\n" +
+	"\x05240/m\x18\x01\x12w\n" +
 	"\fListSessions\x12,.mindspace.meditation.v1.ListSessionsRequest\x1a-.mindspace.meditation.v1.ListSessionsResponse\"\n" +
 	"\x8a\xb5\x18\x03\n" +
 	"\x01\x02\x90\x02\x01\x12q\n" +
 	"\n" +
 	"GetSession\x12*.mindspace.meditation.v1.GetSessionRequest\x1a+.mindspace.meditation.v1.GetSessionResponse\"\n" +
 	"\x8a\xb5\x18\x03\n" +
-	"\x01\x02\x90\x02\x01\x12\x80\x01\n" +
-	"\rDeleteSession\x12-.mindspace.meditation.v1.DeleteSessionRequest\x1a..mindspace.meditation.v1.DeleteSessionResponse\"\x10\x8a\xb5\x18\f\n" +
-	"\x01\x02\x1a\a\n" +
-	"\x05240/m\x12w\n" +
+	"\x01\x02\x90\x02\x01\x12\x82\x01\n" +
+	"\rDeleteSession\x12-.mindspace.meditation.v1.DeleteSessionRequest\x1a..mindspace.meditation.v1.DeleteSessionResponse\"\x12\x8a\xb5\x18\x0e\n" +
+	"\x01\x02\x1a\t\n" +
+	"\x05240/m\x18\x01\x12w\n" +
 	"\fSyncSessions\x12,.mindspace.meditation.v1.SyncSessionsRequest\x1a-.mindspace.meditation.v1.SyncSessionsResponse\"\n" +
 	"\x8a\xb5\x18\x03\n" +
-	"\x01\x02\x90\x02\x01\x12}\n" +
-	"\fSavePosition\x12,.mindspace.meditation.v1.SavePositionRequest\x1a-.mindspace.meditation.v1.SavePositionResponse\"\x10\x8a\xb5\x18\f\n" +
-	"\x01\x02\x1a\a\n" +
-	"\x05600/m\x12z\n" +
+	"\x01\x02\x90\x02\x01\x12\x7f\n" +
+	"\fSavePosition\x12,.mindspace.meditation.v1.SavePositionRequest\x1a-.mindspace.meditation.v1.SavePositionResponse\"\x12\x8a\xb5\x18\x0e\n" +
+	"\x01\x02\x1a\t\n" +
+	"\x05600/m\x18\x01\x12z\n" +
 	"\rListPositions\x12-.mindspace.meditation.v1.ListPositionsRequest\x1a..mindspace.meditation.v1.ListPositionsResponse\"\n" +
 	"\x8a\xb5\x18\x03\n" +
 	"\x01\x02\x90\x02\x01\x12t\n" +

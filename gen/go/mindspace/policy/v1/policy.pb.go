@@ -161,7 +161,10 @@ type Limit struct {
 	// Calls by one signed-in person, or with one partner key.
 	PerUser string `protobuf:"bytes,1,opt,name=per_user,json=perUser,proto3" json:"per_user,omitempty"`
 	// Calls from one network address (IPv4 address, IPv6 /64).
-	PerAddress    string `protobuf:"bytes,2,opt,name=per_address,json=perAddress,proto3" json:"per_address,omitempty"`
+	PerAddress string `protobuf:"bytes,2,opt,name=per_address,json=perAddress,proto3" json:"per_address,omitempty"`
+	// Each process counts for itself, without asking Redis: for what is called all the time, and where it does no harm that who reaches several processes
+	// has as many quotas.
+	PerProcess    bool `protobuf:"varint,3,opt,name=per_process,json=perProcess,proto3" json:"per_process,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -208,6 +211,13 @@ func (x *Limit) GetPerAddress() string {
 		return x.PerAddress
 	}
 	return ""
+}
+
+func (x *Limit) GetPerProcess() bool {
+	if x != nil {
+		return x.PerProcess
+	}
+	return false
 }
 
 // Rule says who may call a method.
@@ -332,11 +342,13 @@ var File_mindspace_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_mindspace_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	" mindspace/policy/v1/policy.proto\x12\x13mindspace.policy.v1\x1a google/protobuf/descriptor.proto\"C\n" +
+	" mindspace/policy/v1/policy.proto\x12\x13mindspace.policy.v1\x1a google/protobuf/descriptor.proto\"d\n" +
 	"\x05Limit\x12\x19\n" +
 	"\bper_user\x18\x01 \x01(\tR\aperUser\x12\x1f\n" +
 	"\vper_address\x18\x02 \x01(\tR\n" +
-	"perAddress\"\xdd\x01\n" +
+	"perAddress\x12\x1f\n" +
+	"\vper_process\x18\x03 \x01(\bR\n" +
+	"perProcess\"\xdd\x01\n" +
 	"\x04Rule\x123\n" +
 	"\x06access\x18\x01 \x03(\x0e2\x1b.mindspace.policy.v1.AccessR\x06access\x12/\n" +
 	"\x05roles\x18\x02 \x03(\x0e2\x19.mindspace.policy.v1.RoleR\x05roles\x120\n" +

@@ -385,6 +385,80 @@ func (x *EitherResponse) GetUserId() string {
 	return ""
 }
 
+// OftenRequest holds nothing.
+type OftenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OftenRequest) Reset() {
+	*x = OftenRequest{}
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OftenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OftenRequest) ProtoMessage() {}
+
+func (x *OftenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OftenRequest.ProtoReflect.Descriptor instead.
+func (*OftenRequest) Descriptor() ([]byte, []int) {
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{8}
+}
+
+// OftenResponse holds nothing.
+type OftenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OftenResponse) Reset() {
+	*x = OftenResponse{}
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OftenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OftenResponse) ProtoMessage() {}
+
+func (x *OftenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OftenResponse.ProtoReflect.Descriptor instead.
+func (*OftenResponse) Descriptor() ([]byte, []int) {
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{9}
+}
+
 // UserRequest holds nothing.
 type UserRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -394,7 +468,7 @@ type UserRequest struct {
 
 func (x *UserRequest) Reset() {
 	*x = UserRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -406,7 +480,7 @@ func (x *UserRequest) String() string {
 func (*UserRequest) ProtoMessage() {}
 
 func (x *UserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[8]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -419,7 +493,7 @@ func (x *UserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserRequest.ProtoReflect.Descriptor instead.
 func (*UserRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{8}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{10}
 }
 
 // UserResponse tells who called.
@@ -433,7 +507,7 @@ type UserResponse struct {
 
 func (x *UserResponse) Reset() {
 	*x = UserResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -445,7 +519,7 @@ func (x *UserResponse) String() string {
 func (*UserResponse) ProtoMessage() {}
 
 func (x *UserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[9]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -458,7 +532,7 @@ func (x *UserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserResponse.ProtoReflect.Descriptor instead.
 func (*UserResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{9}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UserResponse) GetUserId() string {
@@ -479,7 +553,7 @@ type StaffRequest struct {
 
 func (x *StaffRequest) Reset() {
 	*x = StaffRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -491,7 +565,7 @@ func (x *StaffRequest) String() string {
 func (*StaffRequest) ProtoMessage() {}
 
 func (x *StaffRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[10]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -504,7 +578,7 @@ func (x *StaffRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StaffRequest.ProtoReflect.Descriptor instead.
 func (*StaffRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{10}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StaffRequest) GetRecord() bool {
@@ -523,7 +597,7 @@ type StaffResponse struct {
 
 func (x *StaffResponse) Reset() {
 	*x = StaffResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -535,7 +609,7 @@ func (x *StaffResponse) String() string {
 func (*StaffResponse) ProtoMessage() {}
 
 func (x *StaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[11]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -548,7 +622,7 @@ func (x *StaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StaffResponse.ProtoReflect.Descriptor instead.
 func (*StaffResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{11}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{13}
 }
 
 // PartnerRequest holds nothing.
@@ -560,7 +634,7 @@ type PartnerRequest struct {
 
 func (x *PartnerRequest) Reset() {
 	*x = PartnerRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -572,7 +646,7 @@ func (x *PartnerRequest) String() string {
 func (*PartnerRequest) ProtoMessage() {}
 
 func (x *PartnerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[12]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -585,7 +659,7 @@ func (x *PartnerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerRequest.ProtoReflect.Descriptor instead.
 func (*PartnerRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{12}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{14}
 }
 
 // PartnerResponse holds nothing.
@@ -597,7 +671,7 @@ type PartnerResponse struct {
 
 func (x *PartnerResponse) Reset() {
 	*x = PartnerResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +683,7 @@ func (x *PartnerResponse) String() string {
 func (*PartnerResponse) ProtoMessage() {}
 
 func (x *PartnerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[13]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +696,7 @@ func (x *PartnerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartnerResponse.ProtoReflect.Descriptor instead.
 func (*PartnerResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{13}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{15}
 }
 
 // ForwardedRequest is empty.
@@ -634,7 +708,7 @@ type ForwardedRequest struct {
 
 func (x *ForwardedRequest) Reset() {
 	*x = ForwardedRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +720,7 @@ func (x *ForwardedRequest) String() string {
 func (*ForwardedRequest) ProtoMessage() {}
 
 func (x *ForwardedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[14]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +733,7 @@ func (x *ForwardedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardedRequest.ProtoReflect.Descriptor instead.
 func (*ForwardedRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{14}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{16}
 }
 
 // ForwardedResponse is empty.
@@ -671,7 +745,7 @@ type ForwardedResponse struct {
 
 func (x *ForwardedResponse) Reset() {
 	*x = ForwardedResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -683,7 +757,7 @@ func (x *ForwardedResponse) String() string {
 func (*ForwardedResponse) ProtoMessage() {}
 
 func (x *ForwardedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[15]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -696,7 +770,7 @@ func (x *ForwardedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardedResponse.ProtoReflect.Descriptor instead.
 func (*ForwardedResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{15}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{17}
 }
 
 // ServiceRequest holds nothing.
@@ -708,7 +782,7 @@ type ServiceRequest struct {
 
 func (x *ServiceRequest) Reset() {
 	*x = ServiceRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +794,7 @@ func (x *ServiceRequest) String() string {
 func (*ServiceRequest) ProtoMessage() {}
 
 func (x *ServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[16]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +807,7 @@ func (x *ServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceRequest.ProtoReflect.Descriptor instead.
 func (*ServiceRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{16}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{18}
 }
 
 // ServiceResponse holds nothing.
@@ -745,7 +819,7 @@ type ServiceResponse struct {
 
 func (x *ServiceResponse) Reset() {
 	*x = ServiceResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +831,7 @@ func (x *ServiceResponse) String() string {
 func (*ServiceResponse) ProtoMessage() {}
 
 func (x *ServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[17]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +844,7 @@ func (x *ServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceResponse.ProtoReflect.Descriptor instead.
 func (*ServiceResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{17}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{19}
 }
 
 // KeyedRequest has what makes two requests differ.
@@ -784,7 +858,7 @@ type KeyedRequest struct {
 
 func (x *KeyedRequest) Reset() {
 	*x = KeyedRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +870,7 @@ func (x *KeyedRequest) String() string {
 func (*KeyedRequest) ProtoMessage() {}
 
 func (x *KeyedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[18]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +883,7 @@ func (x *KeyedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyedRequest.ProtoReflect.Descriptor instead.
 func (*KeyedRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{18}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *KeyedRequest) GetText() string {
@@ -830,7 +904,7 @@ type KeyedResponse struct {
 
 func (x *KeyedResponse) Reset() {
 	*x = KeyedResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -842,7 +916,7 @@ func (x *KeyedResponse) String() string {
 func (*KeyedResponse) ProtoMessage() {}
 
 func (x *KeyedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[19]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -855,7 +929,7 @@ func (x *KeyedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyedResponse.ProtoReflect.Descriptor instead.
 func (*KeyedResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{19}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *KeyedResponse) GetRun() int32 {
@@ -876,7 +950,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[20]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -888,7 +962,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[20]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -901,7 +975,7 @@ func (x *Profile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Profile.ProtoReflect.Descriptor instead.
 func (*Profile) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{20}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Profile) GetMedications() []string {
@@ -922,7 +996,7 @@ type ProfileRequest struct {
 
 func (x *ProfileRequest) Reset() {
 	*x = ProfileRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[21]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -934,7 +1008,7 @@ func (x *ProfileRequest) String() string {
 func (*ProfileRequest) ProtoMessage() {}
 
 func (x *ProfileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[21]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -947,7 +1021,7 @@ func (x *ProfileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileRequest.ProtoReflect.Descriptor instead.
 func (*ProfileRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{21}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ProfileRequest) GetProfile() *Profile {
@@ -968,7 +1042,7 @@ type ProfileResponse struct {
 
 func (x *ProfileResponse) Reset() {
 	*x = ProfileResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[22]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -980,7 +1054,7 @@ func (x *ProfileResponse) String() string {
 func (*ProfileResponse) ProtoMessage() {}
 
 func (x *ProfileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[22]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -993,7 +1067,7 @@ func (x *ProfileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProfileResponse.ProtoReflect.Descriptor instead.
 func (*ProfileResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{22}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ProfileResponse) GetMedications() int32 {
@@ -1014,7 +1088,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[23]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1026,7 +1100,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[23]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1039,7 +1113,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{23}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WatchRequest) GetCount() int32 {
@@ -1060,7 +1134,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[24]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1072,7 +1146,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[24]
+	mi := &file_mindspace_probe_v1_probe_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1085,7 +1159,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{24}
+	return file_mindspace_probe_v1_probe_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WatchResponse) GetNumber() int32 {
@@ -1119,7 +1193,9 @@ const file_mindspace_probe_v1_probe_proto_rawDesc = "" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"\x0f\n" +
 	"\rEitherRequest\")\n" +
 	"\x0eEitherResponse\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\"\r\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\"\x0e\n" +
+	"\fOftenRequest\"\x0f\n" +
+	"\rOftenResponse\"\r\n" +
 	"\vUserRequest\"'\n" +
 	"\fUserResponse\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\"&\n" +
@@ -1145,7 +1221,7 @@ const file_mindspace_probe_v1_probe_proto_rawDesc = "" +
 	"\fWatchRequest\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\"'\n" +
 	"\rWatchResponse\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x05R\x06number2\x91\b\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number2\xf1\b\n" +
 	"\fProbeService\x12X\n" +
 	"\x05Empty\x12 .mindspace.probe.v1.EmptyRequest\x1a!.mindspace.probe.v1.EmptyResponse\"\n" +
 	"\x8a\xb5\x18\x03\n" +
@@ -1156,7 +1232,10 @@ const file_mindspace_probe_v1_probe_proto_rawDesc = "" +
 	"\x06Either\x12!.mindspace.probe.v1.EitherRequest\x1a\".mindspace.probe.v1.EitherResponse\"\x14\x8a\xb5\x18\x10\n" +
 	"\x02\x01\x02\x1a\n" +
 	"\n" +
-	"\x035/m\x12\x033/m\x12Y\n" +
+	"\x035/m\x12\x033/m\x12^\n" +
+	"\x05Often\x12 .mindspace.probe.v1.OftenRequest\x1a!.mindspace.probe.v1.OftenResponse\"\x10\x8a\xb5\x18\f\n" +
+	"\x01\x02\x1a\a\n" +
+	"\x033/m\x18\x01\x12Y\n" +
 	"\x04User\x12\x1f.mindspace.probe.v1.UserRequest\x1a .mindspace.probe.v1.UserResponse\"\x0e\x8a\xb5\x18\n" +
 	"\n" +
 	"\x01\x02\x1a\x05\n" +
@@ -1190,7 +1269,7 @@ func file_mindspace_probe_v1_probe_proto_rawDescGZIP() []byte {
 	return file_mindspace_probe_v1_probe_proto_rawDescData
 }
 
-var file_mindspace_probe_v1_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_mindspace_probe_v1_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_mindspace_probe_v1_probe_proto_goTypes = []any{
 	(*EmptyRequest)(nil),      // 0: mindspace.probe.v1.EmptyRequest
 	(*EmptyResponse)(nil),     // 1: mindspace.probe.v1.EmptyResponse
@@ -1200,52 +1279,56 @@ var file_mindspace_probe_v1_probe_proto_goTypes = []any{
 	(*PublicResponse)(nil),    // 5: mindspace.probe.v1.PublicResponse
 	(*EitherRequest)(nil),     // 6: mindspace.probe.v1.EitherRequest
 	(*EitherResponse)(nil),    // 7: mindspace.probe.v1.EitherResponse
-	(*UserRequest)(nil),       // 8: mindspace.probe.v1.UserRequest
-	(*UserResponse)(nil),      // 9: mindspace.probe.v1.UserResponse
-	(*StaffRequest)(nil),      // 10: mindspace.probe.v1.StaffRequest
-	(*StaffResponse)(nil),     // 11: mindspace.probe.v1.StaffResponse
-	(*PartnerRequest)(nil),    // 12: mindspace.probe.v1.PartnerRequest
-	(*PartnerResponse)(nil),   // 13: mindspace.probe.v1.PartnerResponse
-	(*ForwardedRequest)(nil),  // 14: mindspace.probe.v1.ForwardedRequest
-	(*ForwardedResponse)(nil), // 15: mindspace.probe.v1.ForwardedResponse
-	(*ServiceRequest)(nil),    // 16: mindspace.probe.v1.ServiceRequest
-	(*ServiceResponse)(nil),   // 17: mindspace.probe.v1.ServiceResponse
-	(*KeyedRequest)(nil),      // 18: mindspace.probe.v1.KeyedRequest
-	(*KeyedResponse)(nil),     // 19: mindspace.probe.v1.KeyedResponse
-	(*Profile)(nil),           // 20: mindspace.probe.v1.Profile
-	(*ProfileRequest)(nil),    // 21: mindspace.probe.v1.ProfileRequest
-	(*ProfileResponse)(nil),   // 22: mindspace.probe.v1.ProfileResponse
-	(*WatchRequest)(nil),      // 23: mindspace.probe.v1.WatchRequest
-	(*WatchResponse)(nil),     // 24: mindspace.probe.v1.WatchResponse
+	(*OftenRequest)(nil),      // 8: mindspace.probe.v1.OftenRequest
+	(*OftenResponse)(nil),     // 9: mindspace.probe.v1.OftenResponse
+	(*UserRequest)(nil),       // 10: mindspace.probe.v1.UserRequest
+	(*UserResponse)(nil),      // 11: mindspace.probe.v1.UserResponse
+	(*StaffRequest)(nil),      // 12: mindspace.probe.v1.StaffRequest
+	(*StaffResponse)(nil),     // 13: mindspace.probe.v1.StaffResponse
+	(*PartnerRequest)(nil),    // 14: mindspace.probe.v1.PartnerRequest
+	(*PartnerResponse)(nil),   // 15: mindspace.probe.v1.PartnerResponse
+	(*ForwardedRequest)(nil),  // 16: mindspace.probe.v1.ForwardedRequest
+	(*ForwardedResponse)(nil), // 17: mindspace.probe.v1.ForwardedResponse
+	(*ServiceRequest)(nil),    // 18: mindspace.probe.v1.ServiceRequest
+	(*ServiceResponse)(nil),   // 19: mindspace.probe.v1.ServiceResponse
+	(*KeyedRequest)(nil),      // 20: mindspace.probe.v1.KeyedRequest
+	(*KeyedResponse)(nil),     // 21: mindspace.probe.v1.KeyedResponse
+	(*Profile)(nil),           // 22: mindspace.probe.v1.Profile
+	(*ProfileRequest)(nil),    // 23: mindspace.probe.v1.ProfileRequest
+	(*ProfileResponse)(nil),   // 24: mindspace.probe.v1.ProfileResponse
+	(*WatchRequest)(nil),      // 25: mindspace.probe.v1.WatchRequest
+	(*WatchResponse)(nil),     // 26: mindspace.probe.v1.WatchResponse
 }
 var file_mindspace_probe_v1_probe_proto_depIdxs = []int32{
 	3,  // 0: mindspace.probe.v1.PublicRequest.many_things:type_name -> mindspace.probe.v1.Thing
 	4,  // 1: mindspace.probe.v1.Thing.box:type_name -> mindspace.probe.v1.Box
-	20, // 2: mindspace.probe.v1.ProfileRequest.profile:type_name -> mindspace.probe.v1.Profile
+	22, // 2: mindspace.probe.v1.ProfileRequest.profile:type_name -> mindspace.probe.v1.Profile
 	0,  // 3: mindspace.probe.v1.ProbeService.Empty:input_type -> mindspace.probe.v1.EmptyRequest
 	2,  // 4: mindspace.probe.v1.ProbeService.Public:input_type -> mindspace.probe.v1.PublicRequest
 	6,  // 5: mindspace.probe.v1.ProbeService.Either:input_type -> mindspace.probe.v1.EitherRequest
-	8,  // 6: mindspace.probe.v1.ProbeService.User:input_type -> mindspace.probe.v1.UserRequest
-	10, // 7: mindspace.probe.v1.ProbeService.Staff:input_type -> mindspace.probe.v1.StaffRequest
-	12, // 8: mindspace.probe.v1.ProbeService.Partner:input_type -> mindspace.probe.v1.PartnerRequest
-	16, // 9: mindspace.probe.v1.ProbeService.Service:input_type -> mindspace.probe.v1.ServiceRequest
-	14, // 10: mindspace.probe.v1.ProbeService.Forwarded:input_type -> mindspace.probe.v1.ForwardedRequest
-	18, // 11: mindspace.probe.v1.ProbeService.Keyed:input_type -> mindspace.probe.v1.KeyedRequest
-	21, // 12: mindspace.probe.v1.ProbeService.Profile:input_type -> mindspace.probe.v1.ProfileRequest
-	23, // 13: mindspace.probe.v1.ProbeService.Watch:input_type -> mindspace.probe.v1.WatchRequest
-	1,  // 14: mindspace.probe.v1.ProbeService.Empty:output_type -> mindspace.probe.v1.EmptyResponse
-	5,  // 15: mindspace.probe.v1.ProbeService.Public:output_type -> mindspace.probe.v1.PublicResponse
-	7,  // 16: mindspace.probe.v1.ProbeService.Either:output_type -> mindspace.probe.v1.EitherResponse
-	9,  // 17: mindspace.probe.v1.ProbeService.User:output_type -> mindspace.probe.v1.UserResponse
-	11, // 18: mindspace.probe.v1.ProbeService.Staff:output_type -> mindspace.probe.v1.StaffResponse
-	13, // 19: mindspace.probe.v1.ProbeService.Partner:output_type -> mindspace.probe.v1.PartnerResponse
-	17, // 20: mindspace.probe.v1.ProbeService.Service:output_type -> mindspace.probe.v1.ServiceResponse
-	15, // 21: mindspace.probe.v1.ProbeService.Forwarded:output_type -> mindspace.probe.v1.ForwardedResponse
-	19, // 22: mindspace.probe.v1.ProbeService.Keyed:output_type -> mindspace.probe.v1.KeyedResponse
-	22, // 23: mindspace.probe.v1.ProbeService.Profile:output_type -> mindspace.probe.v1.ProfileResponse
-	24, // 24: mindspace.probe.v1.ProbeService.Watch:output_type -> mindspace.probe.v1.WatchResponse
-	14, // [14:25] is the sub-list for method output_type
-	3,  // [3:14] is the sub-list for method input_type
+	8,  // 6: mindspace.probe.v1.ProbeService.Often:input_type -> mindspace.probe.v1.OftenRequest
+	10, // 7: mindspace.probe.v1.ProbeService.User:input_type -> mindspace.probe.v1.UserRequest
+	12, // 8: mindspace.probe.v1.ProbeService.Staff:input_type -> mindspace.probe.v1.StaffRequest
+	14, // 9: mindspace.probe.v1.ProbeService.Partner:input_type -> mindspace.probe.v1.PartnerRequest
+	18, // 10: mindspace.probe.v1.ProbeService.Service:input_type -> mindspace.probe.v1.ServiceRequest
+	16, // 11: mindspace.probe.v1.ProbeService.Forwarded:input_type -> mindspace.probe.v1.ForwardedRequest
+	20, // 12: mindspace.probe.v1.ProbeService.Keyed:input_type -> mindspace.probe.v1.KeyedRequest
+	23, // 13: mindspace.probe.v1.ProbeService.Profile:input_type -> mindspace.probe.v1.ProfileRequest
+	25, // 14: mindspace.probe.v1.ProbeService.Watch:input_type -> mindspace.probe.v1.WatchRequest
+	1,  // 15: mindspace.probe.v1.ProbeService.Empty:output_type -> mindspace.probe.v1.EmptyResponse
+	5,  // 16: mindspace.probe.v1.ProbeService.Public:output_type -> mindspace.probe.v1.PublicResponse
+	7,  // 17: mindspace.probe.v1.ProbeService.Either:output_type -> mindspace.probe.v1.EitherResponse
+	9,  // 18: mindspace.probe.v1.ProbeService.Often:output_type -> mindspace.probe.v1.OftenResponse
+	11, // 19: mindspace.probe.v1.ProbeService.User:output_type -> mindspace.probe.v1.UserResponse
+	13, // 20: mindspace.probe.v1.ProbeService.Staff:output_type -> mindspace.probe.v1.StaffResponse
+	15, // 21: mindspace.probe.v1.ProbeService.Partner:output_type -> mindspace.probe.v1.PartnerResponse
+	19, // 22: mindspace.probe.v1.ProbeService.Service:output_type -> mindspace.probe.v1.ServiceResponse
+	17, // 23: mindspace.probe.v1.ProbeService.Forwarded:output_type -> mindspace.probe.v1.ForwardedResponse
+	21, // 24: mindspace.probe.v1.ProbeService.Keyed:output_type -> mindspace.probe.v1.KeyedResponse
+	24, // 25: mindspace.probe.v1.ProbeService.Profile:output_type -> mindspace.probe.v1.ProfileResponse
+	26, // 26: mindspace.probe.v1.ProbeService.Watch:output_type -> mindspace.probe.v1.WatchResponse
+	15, // [15:27] is the sub-list for method output_type
+	3,  // [3:15] is the sub-list for method input_type
 	3,  // [3:3] is the sub-list for extension type_name
 	3,  // [3:3] is the sub-list for extension extendee
 	0,  // [0:3] is the sub-list for field type_name
@@ -1262,7 +1345,7 @@ func file_mindspace_probe_v1_probe_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mindspace_probe_v1_probe_proto_rawDesc), len(file_mindspace_probe_v1_probe_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

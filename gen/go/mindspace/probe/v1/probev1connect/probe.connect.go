@@ -32,6 +32,8 @@ const (
 	ProbeServicePublicProcedure = "/mindspace.probe.v1.ProbeService/Public"
 	// ProbeServiceEitherProcedure is the procedure name of the ProbeService's Either RPC.
 	ProbeServiceEitherProcedure = "/mindspace.probe.v1.ProbeService/Either"
+	// ProbeServiceOftenProcedure is the procedure name of the ProbeService's Often RPC.
+	ProbeServiceOftenProcedure = "/mindspace.probe.v1.ProbeService/Often"
 	// ProbeServiceUserProcedure is the procedure name of the ProbeService's User RPC.
 	ProbeServiceUserProcedure = "/mindspace.probe.v1.ProbeService/User"
 	// ProbeServiceStaffProcedure is the procedure name of the ProbeService's Staff RPC.
@@ -71,6 +73,13 @@ var (
 			StreamType: connect.StreamTypeUnary,
 			Schema:     v1.File_mindspace_probe_v1_probe_proto.Services().ByName("ProbeService").Methods().ByName("Either"),
 			Procedure:  ProbeServiceEitherProcedure,
+		}
+	})
+	probeServiceOftenSpec = sync.OnceValue(func() connect.Spec {
+		return connect.Spec{
+			StreamType: connect.StreamTypeUnary,
+			Schema:     v1.File_mindspace_probe_v1_probe_proto.Services().ByName("ProbeService").Methods().ByName("Often"),
+			Procedure:  ProbeServiceOftenProcedure,
 		}
 	})
 	probeServiceUserSpec = sync.OnceValue(func() connect.Spec {
@@ -139,6 +148,8 @@ type ProbeServiceClient interface {
 	Public(context.Context, *v1.PublicRequest) (*v1.PublicResponse, error)
 	// Either is for anyone, and knows those who are signed in.
 	Either(context.Context, *v1.EitherRequest) (*v1.EitherResponse, error)
+	// Often is for the signed-in, with a quota that each process counts for itself.
+	Often(context.Context, *v1.OftenRequest) (*v1.OftenResponse, error)
 	// User is for the signed-in.
 	User(context.Context, *v1.UserRequest) (*v1.UserResponse, error)
 	// Staff is for two roles.
@@ -191,6 +202,8 @@ type ProbeServiceHandler interface {
 	Public(context.Context, *v1.PublicRequest) (*v1.PublicResponse, error)
 	// Either is for anyone, and knows those who are signed in.
 	Either(context.Context, *v1.EitherRequest) (*v1.EitherResponse, error)
+	// Often is for the signed-in, with a quota that each process counts for itself.
+	Often(context.Context, *v1.OftenRequest) (*v1.OftenResponse, error)
 	// User is for the signed-in.
 	User(context.Context, *v1.UserRequest) (*v1.UserResponse, error)
 	// Staff is for two roles.
@@ -217,6 +230,7 @@ func RegisterProbeServiceHandler(server *connect.Server, svc ProbeServiceHandler
 		connect.Method{Spec: probeServiceEmptySpec(), Handler: adapter.empty},
 		connect.Method{Spec: probeServicePublicSpec(), Handler: adapter.public},
 		connect.Method{Spec: probeServiceEitherSpec(), Handler: adapter.either},
+		connect.Method{Spec: probeServiceOftenSpec(), Handler: adapter.often},
 		connect.Method{Spec: probeServiceUserSpec(), Handler: adapter.user},
 		connect.Method{Spec: probeServiceStaffSpec(), Handler: adapter.staff},
 		connect.Method{Spec: probeServicePartnerSpec(), Handler: adapter.partner},
@@ -256,6 +270,10 @@ func (UnimplementedProbeServiceHandler) Public(context.Context, *v1.PublicReques
 
 func (UnimplementedProbeServiceHandler) Either(context.Context, *v1.EitherRequest) (*v1.EitherResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.probe.v1.ProbeService.Either is not implemented")
+}
+
+func (UnimplementedProbeServiceHandler) Often(context.Context, *v1.OftenRequest) (*v1.OftenResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, "mindspace.probe.v1.ProbeService.Often is not implemented")
 }
 
 func (UnimplementedProbeServiceHandler) User(context.Context, *v1.UserRequest) (*v1.UserResponse, error) {
@@ -313,6 +331,14 @@ func (c *probeServiceClient) Public(ctx context.Context, req *v1.PublicRequest) 
 func (c *probeServiceClient) Either(ctx context.Context, req *v1.EitherRequest) (*v1.EitherResponse, error) {
 	var res v1.EitherResponse
 	if err := c.client.CallUnary(ctx, probeServiceEitherSpec(), req, &res); err != nil {
+		return nil, err
+	}
+	return &res, nil
+}
+
+func (c *probeServiceClient) Often(ctx context.Context, req *v1.OftenRequest) (*v1.OftenResponse, error) {
+	var res v1.OftenResponse
+	if err := c.client.CallUnary(ctx, probeServiceOftenSpec(), req, &res); err != nil {
 		return nil, err
 	}
 	return &res, nil
@@ -414,6 +440,18 @@ func (h probeServiceHandler) either(ctx context.Context, _ connect.Spec, stream 
 		return err
 	}
 	res, err := h.svc.Either(ctx, &req)
+	if err != nil {
+		return err
+	}
+	return stream.Send(res)
+}
+
+func (h probeServiceHandler) often(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+	var req v1.OftenRequest
+	if err := stream.Receive(&req); err != nil {
+		return err
+	}
+	res, err := h.svc.Often(ctx, &req)
 	if err != nil {
 		return err
 	}
