@@ -55,7 +55,7 @@ func (a *App) openPractice() {
 		PublicURL: a.config.PublicURL, MediaURL: a.config.MediaURL,
 	}
 	sessions := meditation.Options{
-		Pool: a.pool, Keys: a.keys, Queue: a.inserter, Cursors: cursor.New(a.keys), Cache: a.cache, Logger: a.logger, Now: time.Now,
+		Pool: a.pool, Keys: a.keys, Queue: a.inserter, Cursors: cursor.New(a.keys), Cache: a.cache, Now: time.Now,
 	}
 	if a.has(RoleMeditation) {
 		users := userv1connect.NewUserServiceClient(a.directory.Client(userv1connect.UserServiceName))

@@ -29,7 +29,7 @@ func TestAbandonedSessionsAreEnded(t *testing.T) {
 	}
 	workers := river.NewWorkers()
 	addAbandoned(workers, meditation.New(meditation.Options{
-		Pool: pool, Queue: inserter, Cache: cache.NewStore(nil, cache.Config{Logger: quiet}), Logger: quiet, Now: time.Now,
+		Pool: pool, Queue: inserter, Cache: cache.NewStore(nil, cache.Config{Logger: quiet}), Now: time.Now,
 	}))
 	client, err := queue.NewWorker(pool, queue.Config{Workers: workers, Logger: quiet})
 	if err != nil {

@@ -27,7 +27,7 @@ func TestPracticeIsHeardOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := meditation.New(meditation.Options{Pool: pool, Queue: inserter, Cache: cache.NewStore(nil, cache.Config{Logger: quiet}), Logger: quiet, Now: time.Now})
+	service := meditation.New(meditation.Options{Pool: pool, Queue: inserter, Cache: cache.NewStore(nil, cache.Config{Logger: quiet}), Now: time.Now})
 	workers := river.NewWorkers()
 	addPractice(workers, meditation.NewMilestones(service))
 	client, err := queue.NewWorker(pool, queue.Config{Workers: workers, Logger: quiet})

@@ -14,6 +14,7 @@ import (
 
 	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
 	"github.com/mindspace-app/mindspace/platform/cache/redistest"
+	"github.com/mindspace-app/mindspace/services/auth/authtest"
 )
 
 const (
@@ -35,8 +36,8 @@ func (r *rig) guess(ctx context.Context, email, password, previous string) (answ
 	if err == nil {
 		return letIn, 0
 	}
-	answer = connect.CodeOf(err).String() + " " + detail[*errdetails.ErrorInfo](err).GetReason()
-	if retry := detail[*errdetails.RetryInfo](err); retry != nil {
+	answer = connect.CodeOf(err).String() + " " + authtest.Detail[*errdetails.ErrorInfo](err).GetReason()
+	if retry := authtest.Detail[*errdetails.RetryInfo](err); retry != nil {
 		wait = retry.GetRetryDelay().AsDuration()
 	}
 	if (wait > 0) != (answer == delayed) {

@@ -16,12 +16,9 @@ import (
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectinprocess"
-	"connectrpc.com/connect/v2/connectproto"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/protobuf/proto"
 
 	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
@@ -41,6 +38,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/secret"
 	"github.com/mindspace-app/mindspace/platform/token"
 	"github.com/mindspace-app/mindspace/services/auth"
+	"github.com/mindspace-app/mindspace/services/auth/authtest"
 	"github.com/mindspace-app/mindspace/services/auth/password"
 )
 
@@ -314,43 +312,12 @@ func (r *rig) events(tokens *authv1.Tokens) string {
 	return strings.Join(kinds, " ")
 }
 
-// refused checks that a call failed with a code and a reason.
-func refused(t *testing.T, what string, err error, code connect.Code, reason string) {
-	t.Helper()
-	var got string
-	if info := detail[*errdetails.ErrorInfo](err); info != nil {
-		got = info.GetReason()
-	}
-	if connect.CodeOf(err) != code || got != reason {
-		t.Errorf("%s: got %v (reason %q), want %v with %s", what, err, got, code, reason)
-	}
-}
-
-// wrongField is the field that an error names; empty when it names none.
-func wrongField(err error) string {
-	bad := detail[*errdetails.BadRequest](err)
-	if len(bad.GetFieldViolations()) == 0 {
-		return ""
-	}
-	return bad.GetFieldViolations()[0].GetField()
-}
-
-// detail finds a detail of an error; nil when it has none of that type.
-func detail[M proto.Message](err error) M {
-	var none M
-	var c *connect.Error
-	if !errors.As(err, &c) {
-		return none
-	}
-	for _, d := range c.Details() {
-		if msg, err := connectproto.UnmarshalErrorDetail(d); err == nil {
-			if found, ok := msg.(M); ok {
-				return found
-			}
-		}
-	}
-	return none
-}
+var (
+	// refused checks that a call failed with a code and a reason.
+	refused = authtest.Refused
+	// wrongField is the first field that an error names; empty when it names none.
+	wrongField = authtest.WrongField
+)
 
 // safeBuffer is a log that the service writes while the test reads.
 type safeBuffer struct {

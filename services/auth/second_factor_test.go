@@ -14,6 +14,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
 	authv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1"
+	"github.com/mindspace-app/mindspace/services/auth/authtest"
 )
 
 // challenge is Ana's, whose password was right.
@@ -189,7 +190,7 @@ func TestWrongCodes(t *testing.T) {
 		"a code of other letters": r.finishFactor(other, "ABCD-EFGH-IJKL-MNOP"),
 	} {
 		refused(t, name, err, connect.CodeResourceExhausted, "GUESSES_DELAYED")
-		if wait := detail[*errdetails.RetryInfo](err).GetRetryDelay().AsDuration(); wait <= 0 || wait > 2*time.Second {
+		if wait := authtest.Detail[*errdetails.RetryInfo](err).GetRetryDelay().AsDuration(); wait <= 0 || wait > 2*time.Second {
 			t.Errorf("%s: wait %v", name, wait)
 		}
 	}
@@ -219,7 +220,7 @@ func TestWrongCodesAtOnce(t *testing.T) {
 		all.Go(func() {
 			switch err := processes[i%2].finishFactor(challenges[i%5], "WRONG"); connect.CodeOf(err) {
 			case connect.CodeUnauthenticated:
-				if info := detail[*errdetails.ErrorInfo](err); info.GetReason() == "CODE_WRONG" {
+				if info := authtest.Detail[*errdetails.ErrorInfo](err); info.GetReason() == "CODE_WRONG" {
 					wrong.Add(1)
 				}
 			case connect.CodeResourceExhausted:

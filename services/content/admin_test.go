@@ -170,10 +170,10 @@ func (d *desk) item(it *contentv1.Item) *contentv1.Item {
 func (d *desk) refused(what string, err error, code connect.Code, says string) {
 	d.t.Helper()
 	var got string
-	if info := detail[*errdetails.ErrorInfo](err); info != nil {
+	if info := authtest.Detail[*errdetails.ErrorInfo](err); info != nil {
 		got = info.GetReason()
 	}
-	if bad := detail[*errdetails.BadRequest](err); bad != nil {
+	if bad := authtest.Detail[*errdetails.BadRequest](err); bad != nil {
 		got = bad.GetFieldViolations()[0].GetField()
 	}
 	if connect.CodeOf(err) != code || (says != "" && got != says) {

@@ -2,17 +2,13 @@ package content_test
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 
 	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connectproto"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/memblob"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1/contentv1connect"
 	meditationv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1"
@@ -163,34 +159,12 @@ func wrongField(t *testing.T, err error) string {
 	if connect.CodeOf(err) != connect.CodeInvalidArgument {
 		t.Fatalf("got %v, want invalid_argument", err)
 	}
-	if bad := detail[*errdetails.BadRequest](err); bad != nil {
-		return bad.GetFieldViolations()[0].GetField()
+	field := authtest.WrongField(err)
+	if field == "" {
+		t.Fatalf("no field in %v", err)
 	}
-	t.Fatalf("no field in %v", err)
-	return ""
+	return field
 }
 
 // refused checks that a call failed with a code and a reason.
-func refused(t *testing.T, what string, err error, code connect.Code, reason string) {
-	t.Helper()
-	if got := detail[*errdetails.ErrorInfo](err).GetReason(); connect.CodeOf(err) != code || got != reason {
-		t.Errorf("%s: got %v (reason %q), want %v with %s", what, err, got, code, reason)
-	}
-}
-
-// detail finds a detail of an error; nil when it has none of that type.
-func detail[M proto.Message](err error) M {
-	var none M
-	var c *connect.Error
-	if !errors.As(err, &c) {
-		return none
-	}
-	for _, d := range c.Details() {
-		if msg, err := connectproto.UnmarshalErrorDetail(d); err == nil {
-			if found, ok := msg.(M); ok {
-				return found
-			}
-		}
-	}
-	return none
-}
+var refused = authtest.Refused

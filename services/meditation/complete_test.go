@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	meditationv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1"
+	"github.com/mindspace-app/mindspace/services/auth/authtest"
 	"github.com/mindspace-app/mindspace/services/meditation"
 )
 
@@ -71,7 +72,7 @@ func TestCompleteSession(t *testing.T) {
 	} {
 		_, err := p.CompleteSession(t.Context(), other)
 		refused(t, what, err, connect.CodeAlreadyExists, "SESSION_COMPLETED")
-		if got := detail[*meditationv1.Session](err); !proto.Equal(got, told) {
+		if got := authtest.Detail[*meditationv1.Session](err); !proto.Equal(got, told) {
 			t.Errorf("%s: the stored session is told as %v", what, got)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 // milestones is a worker's: a service of its own that asks no other domain, and hears of no cache but its own.
 func (r *rig) milestones() *meditation.Milestones {
 	return meditation.NewMilestones(meditation.New(meditation.Options{
-		Pool: r.Pool, Queue: r.Queue, Cache: cache.NewStore(nil, cache.Config{Logger: r.Logger}), Logger: r.Logger, Now: r.Clock.Now,
+		Pool: r.Pool, Queue: r.Queue, Cache: cache.NewStore(nil, cache.Config{Logger: r.Logger}), Now: r.Clock.Now,
 	}))
 }
 

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	meditationv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1"
+	"github.com/mindspace-app/mindspace/services/auth/authtest"
 	"github.com/mindspace-app/mindspace/services/meditation"
 )
 
@@ -81,7 +82,7 @@ func TestCompleteDifferentlyAtOnce(t *testing.T) {
 		for _, err := range errs {
 			if err != nil {
 				refused(t, "the second", err, connect.CodeAlreadyExists, "SESSION_COMPLETED")
-				if stored := detail[*meditationv1.Session](err); !proto.Equal(stored, p.get(s)) {
+				if stored := authtest.Detail[*meditationv1.Session](err); !proto.Equal(stored, p.get(s)) {
 					t.Errorf("told %v, stored is %v", stored, p.get(s))
 				}
 			}

@@ -2,17 +2,12 @@ package meditation_test
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connectproto"
 	"github.com/google/uuid"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	contentv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1"
@@ -42,7 +37,7 @@ func newRig(t *testing.T, change ...func(*meditation.Options)) *rig {
 	userv1connect.RegisterUserServiceHandler(r.Server.Server, r.people)
 	contentv1connect.RegisterFactsServiceHandler(r.Server.Server, r.catalogue)
 	options := meditation.Options{
-		Pool: r.Pool, Keys: r.Keys, Queue: r.Queue, Cursors: cursor.New(r.Keys), Cache: r.Cache, Logger: r.Logger, Now: r.Clock.Now,
+		Pool: r.Pool, Keys: r.Keys, Queue: r.Queue, Cursors: cursor.New(r.Keys), Cache: r.Cache, Now: r.Clock.Now,
 		Users:   userv1connect.NewUserServiceClient(r.Directory.Client(userv1connect.UserServiceName)),
 		Content: contentv1connect.NewFactsServiceClient(r.Directory.Client(contentv1connect.FactsServiceName)),
 	}
@@ -125,40 +120,9 @@ func at(t *testing.T, text string) *timestamppb.Timestamp {
 	return timestamppb.New(parsed)
 }
 
-// refused checks that a call failed with a code and a reason.
-func refused(t *testing.T, what string, err error, code connect.Code, reason string) {
-	t.Helper()
-	var got string
-	if info := detail[*errdetails.ErrorInfo](err); info != nil {
-		got = info.GetReason()
-	}
-	if connect.CodeOf(err) != code || got != reason {
-		t.Errorf("%s: got %v (reason %q), want %v with %s", what, err, got, code, reason)
-	}
-}
-
-// wrongField is the first field that an error names; empty when it names none.
-func wrongField(err error) string {
-	bad := detail[*errdetails.BadRequest](err)
-	if len(bad.GetFieldViolations()) == 0 {
-		return ""
-	}
-	return bad.GetFieldViolations()[0].GetField()
-}
-
-// detail finds a detail of an error; nil when it has none of that type.
-func detail[M proto.Message](err error) M {
-	var none M
-	var c *connect.Error
-	if !errors.As(err, &c) {
-		return none
-	}
-	for _, d := range c.Details() {
-		if msg, err := connectproto.UnmarshalErrorDetail(d); err == nil {
-			if found, ok := msg.(M); ok {
-				return found
-			}
-		}
-	}
-	return none
-}
+var (
+	// refused checks that a call failed with a code and a reason.
+	refused = authtest.Refused
+	// wrongField is the first field that an error names; empty when it names none.
+	wrongField = authtest.WrongField
+)

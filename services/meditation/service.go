@@ -4,7 +4,6 @@
 package meditation
 
 import (
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,7 +24,6 @@ type Options struct {
 	Queue   *queue.Client
 	Cursors *cursor.Codec
 	Cache   *cache.Store
-	Logger  *slog.Logger
 	Now     func() time.Time
 	// Users is the user domain, asked for the caller's zone and the hour at which their day begins.
 	Users userv1connect.UserServiceClient

@@ -12,6 +12,7 @@ import (
 
 	meditationv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1/meditationv1connect"
+	"github.com/mindspace-app/mindspace/services/auth/authtest"
 	"github.com/mindspace-app/mindspace/services/meditation"
 )
 
@@ -65,7 +66,7 @@ func TestStartSession(t *testing.T) {
 		change(other)
 		_, err := p.StartSession(t.Context(), other)
 		refused(t, what, err, connect.CodeAlreadyExists, "CLIENT_ID_TAKEN")
-		if got := detail[*meditationv1.Session](err); !proto.Equal(got, want) {
+		if got := authtest.Detail[*meditationv1.Session](err); !proto.Equal(got, want) {
 			t.Errorf("%s: the stored session is told as %v", what, got)
 		}
 	}

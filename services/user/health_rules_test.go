@@ -11,6 +11,7 @@ import (
 
 	healthv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/health/v1"
 	userv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/user/v1"
+	"github.com/mindspace-app/mindspace/services/auth/authtest"
 )
 
 // female is somebody of an age, with nothing else told.
@@ -219,7 +220,7 @@ func TestHealthRules(t *testing.T) {
 		if connect.CodeOf(err) != connect.CodeInvalidArgument || wrongField(err) != rule.field {
 			t.Errorf("%s: %v names %q, want %q", rule.name, err, wrongField(err), rule.field)
 		}
-		if bad := detail[*errdetails.BadRequest](err); len(bad.GetFieldViolations()) > 1 && rule.name != "a status that is none" {
+		if bad := authtest.Detail[*errdetails.BadRequest](err); len(bad.GetFieldViolations()) > 1 && rule.name != "a status that is none" {
 			t.Errorf("%s: %v says it twice", rule.name, bad.GetFieldViolations())
 		}
 	}

@@ -1,15 +1,10 @@
 package user_test
 
 import (
-	"errors"
 	"testing"
 
-	"connectrpc.com/connect/v2"
-	"connectrpc.com/connect/v2/connectproto"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/memblob"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/auth/v1/authv1connect"
 	"github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1/meditationv1connect"
@@ -59,40 +54,9 @@ func (r *rig) adminAs(p *authtest.Person) userv1connect.UserAdminServiceClient {
 	return userv1connect.NewUserAdminServiceClient(p.Client)
 }
 
-// refused checks that a call failed with a code and a reason.
-func refused(t *testing.T, what string, err error, code connect.Code, reason string) {
-	t.Helper()
-	var got string
-	if info := detail[*errdetails.ErrorInfo](err); info != nil {
-		got = info.GetReason()
-	}
-	if connect.CodeOf(err) != code || got != reason {
-		t.Errorf("%s: got %v (reason %q), want %v with %s", what, err, got, code, reason)
-	}
-}
-
-// wrongField is the first field that an error names; empty when it names none.
-func wrongField(err error) string {
-	bad := detail[*errdetails.BadRequest](err)
-	if len(bad.GetFieldViolations()) == 0 {
-		return ""
-	}
-	return bad.GetFieldViolations()[0].GetField()
-}
-
-// detail finds a detail of an error; nil when it has none of that type.
-func detail[M proto.Message](err error) M {
-	var none M
-	var c *connect.Error
-	if !errors.As(err, &c) {
-		return none
-	}
-	for _, d := range c.Details() {
-		if msg, err := connectproto.UnmarshalErrorDetail(d); err == nil {
-			if found, ok := msg.(M); ok {
-				return found
-			}
-		}
-	}
-	return none
-}
+var (
+	// refused checks that a call failed with a code and a reason.
+	refused = authtest.Refused
+	// wrongField is the first field that an error names; empty when it names none.
+	wrongField = authtest.WrongField
+)
