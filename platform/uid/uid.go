@@ -3,7 +3,9 @@
 package uid
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -17,6 +19,19 @@ func New() (uuid.UUID, error) {
 		return uuid.Nil, fmt.Errorf("make an id: %w", err)
 	}
 	return id, nil
+}
+
+// Text writes an id as requests and answers have it: empty for none.
+func Text(id *uuid.UUID) string {
+	if id == nil {
+		return ""
+	}
+	return id.String()
+}
+
+// Set gives ids in their order, each once.
+func Set(ids []uuid.UUID) []uuid.UUID {
+	return slices.Compact(slices.SortedFunc(slices.Values(ids), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }))
 }
 
 // Parse reads the id in a field of a request, by the field's path in JSON names. Fault: Invalid, naming the field.

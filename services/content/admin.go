@@ -102,10 +102,3 @@ func caller(ctx context.Context) *uuid.UUID {
 	id := person(ctx)
 	return &id
 }
-
-func idText(id *uuid.UUID) string {
-	if id == nil {
-		return ""
-	}
-	return id.String()
-}

@@ -17,6 +17,7 @@ import (
 	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // itemPlace is where a page of items ends.
@@ -199,7 +200,7 @@ func itemMessage(row contentdb.ContentItem) *contentv1.Item {
 	if row.Kind == kindMeditation {
 		it.Meditation = &contentv1.MeditationFields{
 			Level: levels[row.Level], DurationSeconds: row.DurationSeconds, Voice: row.Voice, Tags: row.Tags,
-			MediaId: idText(row.MediaID), CourseId: idText(row.CourseID), CoursePosition: row.CoursePosition,
+			MediaId: uid.Text(row.MediaID), CourseId: uid.Text(row.CourseID), CoursePosition: row.CoursePosition,
 		}
 	}
 	return it

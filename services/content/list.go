@@ -14,6 +14,7 @@ import (
 	contentv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/content/v1"
 	"github.com/mindspace-app/mindspace/platform/cursor"
 	"github.com/mindspace-app/mindspace/platform/locale"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // place is where a page of the catalogue ends.
@@ -39,7 +40,7 @@ func (s *Service) ListMeditations(ctx context.Context, req *contentv1.ListMedita
 		return nil, err
 	}
 	// An id can be written in more than one way; keys hold one of them.
-	scope := strings.Join([]string{"ListMeditations", language, idText(course), req.GetTag(), req.GetCategory()}, "|")
+	scope := strings.Join([]string{"ListMeditations", language, uid.Text(course), req.GetTag(), req.GetCategory()}, "|")
 	after := catalogueStart
 	if err := s.Cursors.Resume(scope, req.GetPageToken(), &after); err != nil {
 		return nil, err

@@ -71,9 +71,7 @@ func meditation(row contentdb.ContentLocalisedMeditation) *contentv1.Meditation 
 		CoursePosition:  row.CoursePosition,
 		Voice:           row.Voice,
 		Locale:          row.Locale,
-	}
-	if row.CourseID != nil {
-		m.CourseId = row.CourseID.String()
+		CourseId:        uid.Text(row.CourseID),
 	}
 	if row.Category != nil {
 		m.Category = *row.Category

@@ -1,13 +1,11 @@
 package content
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,13 +41,11 @@ func (s *Service) GetOfflineManifest(ctx context.Context, req *contentv1.GetOffl
 		res.Items = append(res.Items, item)
 		ids = slices.DeleteFunc(ids, func(id uuid.UUID) bool { return id == m.ID })
 	}
-	for _, id := range slices.CompactFunc(slices.SortedFunc(slices.Values(ids), compareIDs), func(a, b uuid.UUID) bool { return a == b }) {
+	for _, id := range uid.Set(ids) {
 		res.MissingMeditationIds = append(res.MissingMeditationIds, id.String())
 	}
 	if res.GetCourse() != nil {
-		slices.SortStableFunc(res.GetItems(), func(a, b *contentv1.OfflineItem) int {
-			return cmp.Or(cmp.Compare(a.GetMeditation().GetCoursePosition(), b.GetMeditation().GetCoursePosition()), strings.Compare(a.GetMeditation().GetId(), b.GetMeditation().GetId()))
-		})
+		slices.SortFunc(res.GetItems(), func(a, b *contentv1.OfflineItem) int { return inCourse(a.GetMeditation(), b.GetMeditation()) })
 	}
 	until := linksUntil(s.now())
 	if err := s.offlineFiles(ctx, q, media, until, res); err != nil {
@@ -61,8 +57,6 @@ func (s *Service) GetOfflineManifest(ctx context.Context, req *contentv1.GetOffl
 	res.ExpiresAt = timestamppb.New(until)
 	return res, nil
 }
-
-func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
 
 // offlineIDs gives the meditations that are asked for, and tells of the course, when it is one.
 func (s *Service) offlineIDs(ctx context.Context, req *contentv1.GetOfflineManifestRequest, language string, res *contentv1.GetOfflineManifestResponse) ([]uuid.UUID, error) {

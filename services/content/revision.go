@@ -166,8 +166,8 @@ func recorded(row revision) *contentv1.Revision {
 func revisionMessage(row revision) *contentv1.Revision {
 	return &contentv1.Revision{
 		Id: row.ID.String(), Kind: itemKindCodes[row.Kind], ItemId: row.ItemID.String(), Locale: row.Locale, Number: row.Number, State: revisionStates[row.State],
-		Title: row.Title, Description: row.Description, MediaId: idText(row.MediaID), PublishAt: timestampOf(row.PublishAt), Version: row.Version,
-		AuthorId: idText(row.AuthorID), ReviewerId: idText(row.ReviewerID), PublisherId: idText(row.PublisherID),
+		Title: row.Title, Description: row.Description, MediaId: uid.Text(row.MediaID), PublishAt: timestampOf(row.PublishAt), Version: row.Version,
+		AuthorId: uid.Text(row.AuthorID), ReviewerId: uid.Text(row.ReviewerID), PublisherId: uid.Text(row.PublisherID),
 		CreatedAt: timestamppb.New(row.CreatedAt), UpdatedAt: timestamppb.New(row.UpdatedAt), PublishedAt: timestampOf(row.PublishedAt),
 	}
 }

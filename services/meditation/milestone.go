@@ -1,7 +1,6 @@
 package meditation
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/mindspace-app/mindspace/gen/db/meditationdb"
 	meditationv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // The kinds of milestones in the database.
@@ -151,7 +151,7 @@ func (m *Milestones) noteCourses(ctx context.Context, q *meditationdb.Queries, p
 	var events []river.JobArgs
 	for _, course := range courses {
 		// An id that stands there twice would never be counted twice.
-		ids := slices.Compact(slices.SortedFunc(slices.Values(course.MeditationIDs), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }))
+		ids := uid.Set(course.MeditationIDs)
 		if len(ids) == 0 {
 			continue
 		}

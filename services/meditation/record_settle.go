@@ -12,6 +12,7 @@ import (
 	meditationv1 "github.com/mindspace-app/mindspace/gen/go/mindspace/meditation/v1"
 	"github.com/mindspace-app/mindspace/platform/fault"
 	"github.com/mindspace-app/mindspace/platform/postgres"
+	"github.com/mindspace-app/mindspace/platform/uid"
 )
 
 // settle tells what became of one session of the request, of which byClient has what is stored.
@@ -123,15 +124,7 @@ func (s *Service) forgive(ctx context.Context, r *recording, sessions []*meditat
 // toldAs tells whether a session has the times that a phone tells of it, by the phone's own clock.
 func toldAs(row *meditationdb.MeditationSession, told *meditationv1.RecordedSession) bool {
 	byPhone := func(t time.Time) time.Time { return t.Add(-skewOfRow(row)) }
-	return row.State == stateCompleted && told.GetMeditationId() == textOf(row.MeditationID) &&
+	return row.State == stateCompleted && told.GetMeditationId() == uid.Text(row.MeditationID) &&
 		told.GetStartedAt().IsValid() && byPhone(row.StartedAt).Equal(stored(told.GetStartedAt().AsTime())) &&
 		told.GetEndedAt().IsValid() && byPhone(*row.EndedAt).Equal(stored(told.GetEndedAt().AsTime()))
-}
-
-// textOf is empty for no id.
-func textOf(id *uuid.UUID) string {
-	if id == nil {
-		return ""
-	}
-	return id.String()
 }
