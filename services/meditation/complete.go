@@ -128,7 +128,7 @@ func sameEnd(row *meditationdb.MeditationSession, req *meditationv1.CompleteSess
 	if req.PracticedSeconds != nil {
 		return req.GetPracticedSeconds() == row.PracticedSeconds
 	}
-	return told == nil || row.PracticedSeconds == int32(row.EndedAt.Sub(row.StartedAt)/time.Second) //nolint:gosec // at most a day
+	return told == nil || row.PracticedSeconds == wholeSeconds(row.StartedAt, *row.EndedAt)
 }
 
 // endSession writes how a session ends, counts its day anew, and tells it to others. The session is locked.

@@ -1,7 +1,6 @@
 package meditation
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -54,5 +53,3 @@ func (d Day) stored() pgtype.Date { return pgtype.Date{Time: d.start(), Valid: t
 
 // storedDay reads a date of the database.
 func storedDay(d pgtype.Date) Day { return dayOf(d.Time.Date()) }
-
-var _ fmt.Stringer = Day(0)

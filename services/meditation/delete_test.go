@@ -99,25 +99,8 @@ func TestDeletedStaysDeleted(t *testing.T) {
 // recounted is what the days of a person come to when they are counted from the sessions.
 func recounted(r *rig, p *authtest.Person) map[string]storedDay {
 	r.t.Helper()
-	rows, err := r.Pool.Query(r.t.Context(), `SELECT local_date::text, count(*), sum(practiced_seconds) FROM meditation.sessions
-		WHERE user_id = $1 AND state IN ('completed', 'abandoned') AND practiced_seconds > 0 GROUP BY local_date`, p.ID)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer rows.Close()
-	all := map[string]storedDay{}
-	for rows.Next() {
-		var date string
-		var d storedDay
-		if err := rows.Scan(&date, &d.sessions, &d.seconds); err != nil {
-			r.t.Fatal(err)
-		}
-		all[date] = d
-	}
-	if err := rows.Err(); err != nil {
-		r.t.Fatal(err)
-	}
-	return all
+	return daysIn(r, `SELECT local_date::text, count(*), sum(practiced_seconds) FROM meditation.sessions
+		WHERE user_id = $1 AND state IN ('completed', 'abandoned') AND practiced_seconds > 0 GROUP BY local_date`, p)
 }
 
 // A session that was in no streak takes nothing with it that cannot be counted anew.

@@ -82,7 +82,7 @@ func heard(row *meditationdb.MeditationSession, now time.Time, req *meditationv1
 	if latest := row.StartedAt.Add(maxLength); at.After(latest) {
 		at = latest
 	}
-	whole := int32(at.Sub(row.StartedAt) / time.Second) //nolint:gosec // at most a day
+	whole := wholeSeconds(row.StartedAt, at)
 	practiced := req.GetPracticedSeconds()
 	switch {
 	case req.PracticedSeconds == nil:

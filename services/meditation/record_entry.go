@@ -160,7 +160,7 @@ func endOf(now time.Time, skew time.Duration, startedAt time.Time, told *timesta
 
 // practicedOf is the practice of a session in seconds: what was told, or all of its time. Fault: Invalid (practicedSeconds).
 func practicedOf(startedAt, endedAt time.Time, told *int32) (int32, error) {
-	whole := int32(endedAt.Sub(startedAt) / time.Second) //nolint:gosec // at most a day
+	whole := wholeSeconds(startedAt, endedAt)
 	if told == nil {
 		return whole, nil
 	}

@@ -51,7 +51,13 @@ type storedDay struct{ sessions, seconds int }
 // days are the stored local days of a person, by date.
 func days(r *rig, p *authtest.Person) map[string]storedDay {
 	r.t.Helper()
-	rows, err := r.Pool.Query(r.t.Context(), "SELECT local_date::text, sessions, seconds FROM meditation.days WHERE user_id = $1 AND sessions > 0", p.ID)
+	return daysIn(r, "SELECT local_date::text, sessions, seconds FROM meditation.days WHERE user_id = $1 AND sessions > 0", p)
+}
+
+// daysIn reads days by date, of a person.
+func daysIn(r *rig, query string, p *authtest.Person) map[string]storedDay {
+	r.t.Helper()
+	rows, err := r.Pool.Query(r.t.Context(), query, p.ID)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -32,18 +32,19 @@ func sessionMessage(row *meditationdb.MeditationSession) *meditationv1.Session {
 		Id: row.ID.String(), ClientId: row.ClientID.String(), Kind: meditationv1.SessionKind_SESSION_KIND_TIMER, State: states[row.State],
 		StartedAt: timestamppb.New(row.StartedAt), TimeZone: row.TimeZone, LocalDate: storedDay(row.LocalDate).String(), DayStartHour: int32(row.DayStartHour),
 		PracticedSeconds: row.PracticedSeconds, Finished: row.Finished, MoodBefore: mood(row.MoodBefore), MoodAfter: mood(row.MoodAfter), HasNote: row.HasNote,
+		MeditationId: uid.Text(row.MeditationID), CourseId: uid.Text(row.CourseID),
 	}
 	if row.EndedAt != nil {
 		m.EndedAt = timestamppb.New(*row.EndedAt)
 	}
 	if row.MeditationID != nil {
-		m.MeditationId, m.Kind = row.MeditationID.String(), meditationv1.SessionKind_SESSION_KIND_GUIDED
-	}
-	if row.CourseID != nil {
-		m.CourseId = row.CourseID.String()
+		m.Kind = meditationv1.SessionKind_SESSION_KIND_GUIDED
 	}
 	return m
 }
+
+// wholeSeconds are those of a session, or of a part of it.
+func wholeSeconds(from, to time.Time) int32 { return int32(to.Sub(from) / time.Second) } //nolint:gosec // at most a day
 
 // skewOfRow is by how much the times of a session were corrected, as its phone's clock is wrong by that.
 func skewOfRow(row *meditationdb.MeditationSession) time.Duration {
